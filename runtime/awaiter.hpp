@@ -1,0 +1,77 @@
+// The contract between a coroutine and what it awaits.
+//
+// Everything that can be awaited answers five questions:
+//
+//   bool          await_ready();                          is the result there already?
+//   bool          await_suspend(waiter&);                 start; false: it completed inside the call, do not suspend
+//   T             await_resume();                         the result, or its exception
+//   cancel_result await_cancel() noexcept;                stop, please
+//   bool          await_must_resume() const noexcept;     after `pending`: did it complete with a result anyway?
+//
+// When they are called, and what follows:
+//  - `await_suspend` that returned true owes its waiter exactly one `wake()`, unless a later `await_cancel` says `done`.
+//  - `await_cancel` is called at most once, and only between that suspension and the wake.
+//      done      it has stopped; it will not touch the waiter again. The coroutine's frame is destroyed.
+//      pending   the wake is still to come. Then `await_must_resume` decides: a result beats the cancel, and the
+//                coroutine goes on with it (the request is delivered at its next suspension); else its frame is destroyed.
+//      forward   like pending, and the request goes on to a child task. Cancelling walks such a chain in a loop:
+//                a million awaiting frames do not overflow the stack.
+//  - A coroutine under cancellation never starts another awaiter.
+//  - The awaiter lives in the awaiting frame. It may be destroyed after `await_resume`, or after `done`, or when
+//    `await_must_resume` said false; never while an answer is outstanding.
+#pragma once
+
+#include <concepts>
+#include <type_traits>
+
+#include <ringmill/runtime/run_queue.hpp>
+
+namespace ringmill {
+
+/// What an awaiter answers to `await_cancel`.
+class cancel_result {
+ public:
+  static cancel_result done() noexcept { return cancel_result(true, nullptr); }
+  static cancel_result pending() noexcept { return cancel_result(false, nullptr); }
+  /// The request goes on to the task behind `child`, whose end will wake the waiter.
+  static cancel_result forward(detail::promise_base& child) noexcept { return cancel_result(false, &child); }
+
+  bool is_done() const noexcept { return done_; }
+  detail::promise_base* next() const noexcept { return next_; }
+
+ private:
+  cancel_result(bool done, detail::promise_base* next) noexcept : done_(done), next_(next) {}
+  bool done_;
+  detail::promise_base* next_;
+};
+
+/// The contract above, as far as a compiler can check it.
+template <class T>
+concept awaiter = requires(T& object, const T& constant, waiter& who) {
+  { object.await_ready() } -> std::same_as<bool>;
+  { object.await_suspend(who) } -> std::same_as<bool>;
+  object.await_resume();
+  { object.await_cancel() } noexcept -> std::same_as<cancel_result>;
+  { constant.await_must_resume() } noexcept -> std::same_as<bool>;
+};
+
+/// What `co_await` of an Awaiter gives.
+template <class Awaiter>
+using await_result_t = decltype(std::declval<Awaiter&>().await_resume());
+
+namespace detail {
+
+/// The two questions that are asked without knowing the awaiter's type.
+struct awaiter_operations {
+  cancel_result (*cancel)(void*) noexcept;
+  bool (*must_resume)(const void*) noexcept;
+};
+
+template <awaiter Awaiter>
+inline constexpr awaiter_operations operations_of = {
+    [](void* object) noexcept { return static_cast<Awaiter*>(object)->await_cancel(); },
+    [](const void* object) noexcept { return static_cast<const Awaiter*>(object)->await_must_resume(); },
+};
+
+}  // namespace detail
+}  // namespace ringmill
