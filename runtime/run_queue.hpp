@@ -17,7 +17,7 @@ class run_queue;
 
 namespace detail {
 /// The loop that runs on this thread, or null.
-extern RINGMILL_API constinit thread_local loop* current_loop;
+RINGMILL_API extern constinit thread_local loop* current_loop;
 class promise_base;
 }  // namespace detail
 

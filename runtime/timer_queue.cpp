@@ -1,7 +1,5 @@
 #include <ringmill/runtime/timer_queue.hpp>
 
-#include <ringmill/runtime/error.hpp>
-
 namespace ringmill {
 
 void timer_queue::arm(timer& item, time_point deadline) {

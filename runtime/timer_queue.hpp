@@ -7,6 +7,7 @@
 
 #include <ringmill/runtime/config.hpp>
 #include <ringmill/runtime/driver.hpp>
+#include <ringmill/runtime/error.hpp>
 
 namespace ringmill {
 
@@ -16,7 +17,8 @@ class timer {
  public:
   using function = void (*)(timer&) noexcept;
   explicit timer(function fire) noexcept : fire_(fire) {}
-  timer(const timer&) = delete;
+  /// A timer moves with the awaiter that it is part of, before that has started.
+  timer(timer&& other) noexcept : fire_(other.fire_) { RINGMILL_CHECK(!other.is_armed(), "an armed timer was moved"); }
   timer& operator=(const timer&) = delete;
 
   bool is_armed() const noexcept { return index_ != unarmed; }

@@ -1,0 +1,52 @@
+#include <ringmill/io/io_op.hpp>
+
+#include <cerrno>
+#include <system_error>
+
+#include <ringmill/io/ring.hpp>
+
+namespace ringmill {
+
+io_op::io_op(io_op&& other) noexcept : ring_(other.ring_) {
+  RINGMILL_CHECK(!other.is_in_flight(), "an operation was moved while the kernel works on it");
+}
+
+io_op::~io_op() {
+  RINGMILL_CHECK(!is_in_flight(), "an operation was destroyed while the kernel works on it: cancel it and await its end");
+}
+
+bool io_op::await_suspend(waiter& who) {
+  waiter_ = &who;
+  background_ = false;
+  ring::current().start(*this);
+  return true;
+}
+
+cancel_result io_op::await_cancel() noexcept { return ring_->cancel(*this); }
+
+bool io_op::await_must_resume() const noexcept { return result_ != -ECANCELED; }
+
+void io_op::completed(std::int32_t result, std::uint32_t, bool more) noexcept {
+  if (more) return;
+  result_ = result;
+  waiter_->wake();
+}
+
+bool io_op::resubmit() {
+  if (state_ != state::idle || ring_ == nullptr) return false;
+  if (cancel_asked_) return false;
+  ring_->start(*this);
+  return true;
+}
+
+void io_op::start_in_background() {
+  background_ = true;
+  ring::current().start(*this);
+}
+
+std::int32_t io_op::result_or_throw(const char* what) const {
+  if (result_ < 0) throw std::system_error(-result_, std::generic_category(), what);
+  return result_;
+}
+
+}  // namespace ringmill

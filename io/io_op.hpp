@@ -1,0 +1,80 @@
+// An operation in flight: the base of everything that is submitted to a ring.
+#pragma once
+
+#include <cstdint>
+
+#include <ringmill/runtime/awaiter.hpp>
+#include <ringmill/runtime/config.hpp>
+
+struct io_uring_sqe;
+
+namespace ringmill {
+
+class ring;
+
+/// Lives inside its awaiter, inside the coroutine's frame: no allocation. From the moment it is started until its final
+/// completion the kernel owns it and its buffers: it must neither move nor die, and its destructor checks that in every
+/// build. It answers the awaiter protocol; a derived class adds `prepare` and `await_resume`.
+///
+/// A derived class may instead serve as a watch in the background: started by `start_in_background`, its `completed`
+/// overridden, and ended by its owner with `ring::cancel_and_wait`. Such a one does not hide a deadlock.
+class RINGMILL_API io_op {
+ public:
+  io_op(const io_op&) = delete;
+  io_op& operator=(const io_op&) = delete;
+  virtual ~io_op();
+
+  // The awaiter protocol (runtime/awaiter.hpp).
+  bool await_ready() const noexcept { return false; }
+  bool await_suspend(waiter& who);
+  cancel_result await_cancel() noexcept;
+  bool await_must_resume() const noexcept;
+
+  bool is_in_flight() const noexcept { return state_ != state::idle; }
+
+ protected:
+  io_op() noexcept = default;
+  /// An operation moves with its awaiter before it is started, never after (checked).
+  io_op(io_op&& other) noexcept;
+
+  /// Fills `entry`, which is zeroed; user_data is the ring's. May be called again by `resubmit`.
+  virtual void prepare(io_uring_sqe& entry) noexcept = 0;
+
+  /// The kernel's answer. Not final while `more` is set (multishot). The default keeps the final result and wakes.
+  virtual void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept;
+
+  /// From `completed` only: goes on with what is left (a short write), unless a cancel was asked for: then false.
+  bool resubmit();
+
+  /// Starts it without a waiter; `completed` has to be overridden. Throws std::logic_error without a ring.
+  void start_in_background();
+
+  /// The result of the final completion: zero or more, or a negated errno.
+  std::int32_t result() const noexcept { return result_; }
+  void set_result(std::int32_t value) noexcept { result_ = value; }
+  /// The final result; throws std::system_error, with `what`, if it is an error.
+  std::int32_t result_or_throw(const char* what) const;
+  ring& owner() const noexcept { return *ring_; }
+  void wake_waiter() noexcept { waiter_->wake(); }
+
+ private:
+  friend class ring;
+  enum class state : std::uint8_t {
+    idle,
+    queued,          ///< waits for a free submission entry
+    submitted,       ///< the kernel's
+    cancel_queued,   ///< the kernel's; the request to cancel waits for an entry
+    cancel_sent,     ///< the kernel's; it was asked to cancel
+  };
+
+  io_op* next_ = nullptr;  ///< in the ring's list of what waits for an entry
+  io_op* previous_ = nullptr;
+  ring* ring_ = nullptr;
+  waiter* waiter_ = nullptr;
+  std::int32_t result_ = 0;
+  state state_ = state::idle;
+  bool background_ = false;
+  bool cancel_asked_ = false;
+};
+
+}  // namespace ringmill

@@ -1,0 +1,80 @@
+// The seam: what a ring needs from whoever stands behind it.
+//
+// The io_uring ABI is data: submission entries (SQEs) in, completion entries (CQEs) out. `ring` owns the use of the two
+// arrays; a `kernel` gives them, takes what was submitted when it is entered, and answers a handful of control calls.
+// `real_kernel` is Linux; a simulated one interprets the same entries. Everything above is the same code on both.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+
+#include <ringmill/runtime/config.hpp>
+#include <ringmill/runtime/driver.hpp>
+
+struct io_uring_sqe;
+struct io_uring_cqe;
+
+namespace ringmill {
+
+/// The two arrays, as io_uring_setup(2) lays them out. Heads and tails run free; `mask` gives the index.
+struct ring_arrays {
+  unsigned* sq_head = nullptr;
+  unsigned* sq_tail = nullptr;
+  unsigned* sq_flags = nullptr;
+  unsigned sq_entries = 0;
+  io_uring_sqe* sqes = nullptr;
+  unsigned* cq_head = nullptr;
+  unsigned* cq_tail = nullptr;
+  unsigned cq_entries = 0;
+  io_uring_cqe* cqes = nullptr;
+};
+
+/// Results of all calls: zero or more on success, a negated errno else.
+class kernel {
+ public:
+  virtual ~kernel() = default;
+
+  virtual const ring_arrays& arrays() const noexcept = 0;
+  virtual time_point now() noexcept = 0;
+
+  /// One io_uring_enter(2): submits `to_submit` entries, and collects completions; with `wait` blocks until there is one
+  /// or `timeout` is over (-ETIME). The number of entries taken, which may be fewer.
+  virtual int enter(unsigned to_submit, bool wait, std::optional<duration> timeout) = 0;
+
+  virtual bool supports(unsigned opcode) const noexcept = 0;
+
+  virtual int socket(int domain, int type, int protocol) = 0;
+  virtual int bind(int fd, const sockaddr* address, socklen_t length) = 0;
+  virtual int listen(int fd, int backlog) = 0;
+  virtual int set_option(int fd, int level, int option, const void* value, socklen_t length) = 0;
+  virtual int local_address(int fd, sockaddr* address, socklen_t* length) = 0;
+  virtual int peer_address(int fd, sockaddr* address, socklen_t* length) = 0;
+  virtual int shutdown(int fd, int how) = 0;
+  virtual int close(int fd) noexcept = 0;
+};
+
+/// How to set up a ring. Sizes are rounded up to powers of two by the kernel.
+class ring_options {
+ public:
+  ring_options() noexcept {}
+  /// Submission entries, 512 by default; what does not fit waits in a list, nothing is lost.
+  ring_options& entries(unsigned count) noexcept { return entries_ = count, *this; }
+  /// Completion entries, 4096 by default; an overflow is kept by the kernel and collected later.
+  ring_options& completion_entries(unsigned count) noexcept { return completion_entries_ = count, *this; }
+
+  unsigned entries() const noexcept { return entries_; }
+  unsigned completion_entries() const noexcept { return completion_entries_; }
+
+ private:
+  unsigned entries_ = 512;
+  unsigned completion_entries_ = 4096;
+};
+
+/// Linux. Belongs to the thread that makes it. Throws std::system_error which says why io_uring is not to be had (too old,
+/// switched off by the sysctl, blocked by seccomp, RLIMIT_MEMLOCK) and what to do.
+RINGMILL_API std::unique_ptr<kernel> make_real_kernel(const ring_options& options = ring_options());
+
+}  // namespace ringmill

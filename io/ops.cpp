@@ -1,0 +1,114 @@
+#include <ringmill/io/ops.hpp>
+
+#include <fcntl.h>
+#include <liburing.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <system_error>
+
+namespace ringmill {
+
+namespace {
+/// An entry's length is 32 bits, a result's 31.
+unsigned entry_length(std::size_t size) noexcept { return static_cast<unsigned>(std::min<std::size_t>(size, 1U << 30)); }
+}  // namespace
+
+void receive_op::prepare(io_uring_sqe& entry) noexcept {
+  io_uring_prep_recv(&entry, socket_, buffer_.data(), entry_length(buffer_.size()), 0);
+}
+
+void send_all_op::prepare(io_uring_sqe& entry) noexcept {
+  io_uring_prep_send(&entry, socket_, rest_.data(), entry_length(rest_.size()), MSG_NOSIGNAL | MSG_WAITALL);
+}
+
+void send_all_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
+  if (result > 0 && static_cast<std::size_t>(result) < rest_.size()) {
+    rest_ = rest_.subspan(static_cast<std::size_t>(result));
+    if (resubmit()) return;
+    result = -ECANCELED;  // a part was sent, then it was cancelled
+  }
+  io_op::completed(result, flags, more);
+}
+
+accept_op::~accept_op() = default;
+
+void accept_op::prepare(io_uring_sqe& entry) noexcept {
+  io_uring_prep_accept(&entry, listener_, nullptr, nullptr, SOCK_CLOEXEC);
+}
+
+void accept_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
+  accepted_ = fd(result >= 0 ? result : -1);  // if nobody takes it, it is closed with this operation
+  io_op::completed(result, flags, more);
+}
+
+fd accept_op::await_resume() {
+  result_or_throw("accept");
+  return std::move(accepted_);
+}
+
+void connect_op::prepare(io_uring_sqe& entry) noexcept {
+  io_uring_prep_connect(&entry, socket_.number(), peer_.data(), peer_.size());
+}
+
+fd connect_op::await_resume() {
+  if (result() < 0) throw std::system_error(-result(), std::generic_category(), "connect to " + peer_.to_string());
+  return std::move(socket_);
+}
+
+void read_op::prepare(io_uring_sqe& entry) noexcept {
+  io_uring_prep_read(&entry, file_, buffer_.data(), entry_length(buffer_.size()), static_cast<__u64>(offset_));
+}
+
+void write_all_op::prepare(io_uring_sqe& entry) noexcept {
+  io_uring_prep_write(&entry, file_, rest_.data(), entry_length(rest_.size()), static_cast<__u64>(offset_));
+}
+
+void write_all_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
+  if (result > 0 && static_cast<std::size_t>(result) < rest_.size()) {
+    rest_ = rest_.subspan(static_cast<std::size_t>(result));
+    if (offset_ >= 0) offset_ += result;
+    if (resubmit()) return;
+    result = -ECANCELED;
+  }
+  io_op::completed(result, flags, more);
+}
+
+open_op::~open_op() = default;
+
+void open_op::prepare(io_uring_sqe& entry) noexcept {
+  io_uring_prep_openat(&entry, AT_FDCWD, path_.c_str(), flags_ | O_CLOEXEC, mode_);
+}
+
+void open_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
+  opened_ = fd(result >= 0 ? result : -1);
+  io_op::completed(result, flags, more);
+}
+
+fd open_op::await_resume() {
+  if (result() < 0) throw std::system_error(-result(), std::generic_category(), "open " + path_);
+  return std::move(opened_);
+}
+
+void poll_op::prepare(io_uring_sqe& entry) noexcept {
+  io_uring_prep_poll_add(&entry, descriptor_, static_cast<unsigned>(static_cast<unsigned short>(events_)));
+}
+
+void receive_message_op::prepare(io_uring_sqe& entry) noexcept {
+  io_uring_prep_recvmsg(&entry, socket_, message_, flags_);
+}
+
+void futex_wait_op::prepare(io_uring_sqe& entry) noexcept {
+  constexpr int futex_size_32 = 2;  // FUTEX2_SIZE_U32, shared between processes
+  entry.opcode = opcode;
+  entry.fd = futex_size_32;
+  entry.addr = reinterpret_cast<std::uintptr_t>(word_);
+  entry.off = expected_;
+  entry.addr3 = 0xffffffffU;  // FUTEX_BITSET_MATCH_ANY
+}
+
+void futex_wait_op::await_resume() const {
+  if (result() < 0 && result() != -EAGAIN) result_or_throw("futex wait");
+}
+
+}  // namespace ringmill

@@ -1,0 +1,170 @@
+// One small class per operation: what it asks of the kernel, and what its result means. Nothing clever here.
+//
+// Buffers and everything else that is pointed to belong to the kernel from the await until it comes back. All of them
+// suspend; all throw std::system_error when the operation fails.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include <ringmill/io/address.hpp>
+#include <ringmill/io/fd.hpp>
+#include <ringmill/io/io_op.hpp>
+#include <ringmill/runtime/config.hpp>
+
+struct msghdr;
+
+namespace ringmill {
+
+/// recv(2): gives the number of bytes, 0 at the end of the stream. An empty buffer gives 0 without asking.
+class [[nodiscard]] RINGMILL_API receive_op : public io_op {
+ public:
+  receive_op(int socket, std::span<std::byte> buffer) noexcept : socket_(socket), buffer_(buffer) {}
+  bool await_ready() const noexcept { return buffer_.empty(); }
+  std::size_t await_resume() const { return static_cast<std::size_t>(result_or_throw("receive")); }
+
+ private:
+  void prepare(io_uring_sqe& entry) noexcept override;
+  int socket_;
+  std::span<std::byte> buffer_;
+};
+
+/// send(2) until all bytes are accepted by the kernel, without SIGPIPE.
+class [[nodiscard]] RINGMILL_API send_all_op : public io_op {
+ public:
+  send_all_op(int socket, std::span<const std::byte> data) noexcept : socket_(socket), rest_(data) {}
+  bool await_ready() const noexcept { return rest_.empty(); }
+  void await_resume() const { result_or_throw("send"); }
+
+ private:
+  void prepare(io_uring_sqe& entry) noexcept override;
+  void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
+  int socket_;
+  std::span<const std::byte> rest_;
+};
+
+/// accept4(2) with SOCK_CLOEXEC: gives the new socket.
+class [[nodiscard]] RINGMILL_API accept_op : public io_op {
+ public:
+  explicit accept_op(int listener) noexcept : listener_(listener) {}
+  accept_op(accept_op&&) noexcept = default;
+  ~accept_op() override;
+  fd await_resume();
+
+ private:
+  void prepare(io_uring_sqe& entry) noexcept override;
+  void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
+  int listener_;
+  fd accepted_;
+};
+
+/// connect(2) of a socket that it is given and gives back.
+class [[nodiscard]] RINGMILL_API connect_op : public io_op {
+ public:
+  connect_op(fd socket, const address& peer) noexcept : socket_(std::move(socket)), peer_(peer) {}
+  fd await_resume();
+
+ private:
+  void prepare(io_uring_sqe& entry) noexcept override;
+  fd socket_;
+  address peer_;
+};
+
+/// pread(2), or read(2) at the file's own position if `offset` is -1: gives the number of bytes, 0 at the end.
+class [[nodiscard]] RINGMILL_API read_op : public io_op {
+ public:
+  read_op(int file, std::span<std::byte> buffer, std::int64_t offset = -1) noexcept
+      : file_(file), buffer_(buffer), offset_(offset) {}
+  std::size_t await_resume() const { return static_cast<std::size_t>(result_or_throw("read")); }
+
+ private:
+  void prepare(io_uring_sqe& entry) noexcept override;
+  int file_;
+  std::span<std::byte> buffer_;
+  std::int64_t offset_;
+};
+
+/// pwrite(2), or write(2) at the file's own position if `offset` is -1, until all is written. Not for sockets.
+class [[nodiscard]] RINGMILL_API write_all_op : public io_op {
+ public:
+  write_all_op(int file, std::span<const std::byte> data, std::int64_t offset = -1) noexcept
+      : file_(file), rest_(data), offset_(offset) {}
+  bool await_ready() const noexcept { return rest_.empty(); }
+  void await_resume() const { result_or_throw("write"); }
+
+ private:
+  void prepare(io_uring_sqe& entry) noexcept override;
+  void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
+  int file_;
+  std::span<const std::byte> rest_;
+  std::int64_t offset_;
+};
+
+/// openat(2): gives the descriptor (with O_CLOEXEC).
+class [[nodiscard]] RINGMILL_API open_op : public io_op {
+ public:
+  open_op(std::string path, int flags, unsigned mode) noexcept : path_(std::move(path)), flags_(flags), mode_(mode) {}
+  open_op(open_op&&) noexcept = default;
+  ~open_op() override;
+  fd await_resume();
+
+ private:
+  void prepare(io_uring_sqe& entry) noexcept override;
+  void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
+  std::string path_;
+  int flags_;
+  unsigned mode_;
+  fd opened_;
+};
+
+/// poll(2) once: gives the events that came, of `events` (POLLIN...). The way to wait for a foreign descriptor.
+class [[nodiscard]] RINGMILL_API poll_op : public io_op {
+ public:
+  poll_op(int descriptor, short events) noexcept : descriptor_(descriptor), events_(events) {}
+  short await_resume() const { return static_cast<short>(result_or_throw("poll")); }
+
+ protected:
+  void prepare(io_uring_sqe& entry) noexcept override;
+
+ private:
+  int descriptor_;
+  short events_;
+};
+
+/// recvmsg(2), descriptors included: gives the number of bytes. `message` and all that it points to must stay.
+class [[nodiscard]] RINGMILL_API receive_message_op : public io_op {
+ public:
+  receive_message_op(int socket, msghdr& message, unsigned flags = 0) noexcept
+      : socket_(socket), message_(&message), flags_(flags) {}
+  std::size_t await_resume() const { return static_cast<std::size_t>(result_or_throw("recvmsg")); }
+
+ protected:
+  void prepare(io_uring_sqe& entry) noexcept override;
+
+ private:
+  int socket_;
+  msghdr* message_;
+  unsigned flags_;
+};
+
+/// Waits until `word` is woken while it holds `expected` (FUTEX_WAIT on shared memory, Linux 6.7). Comes back at once
+/// when it holds something else. Ask `ring.backend().supports(futex_wait_op::opcode)` first.
+class [[nodiscard]] RINGMILL_API futex_wait_op : public io_op {
+ public:
+  static constexpr unsigned opcode = 51;  ///< IORING_OP_FUTEX_WAIT, which the headers of Linux 6.1 do not know
+  futex_wait_op(const std::uint32_t* word, std::uint32_t expected) noexcept : word_(word), expected_(expected) {}
+  void await_resume() const;
+
+ protected:
+  void prepare(io_uring_sqe& entry) noexcept override;
+  /// For an operation that is started again: what to wait for next.
+  void expect(std::uint32_t value) noexcept { expected_ = value; }
+
+ private:
+  const std::uint32_t* word_;
+  std::uint32_t expected_;
+};
+
+}  // namespace ringmill

@@ -1,0 +1,162 @@
+#include <liburing.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <fstream>
+#include <string>
+#include <system_error>
+
+#include <ringmill/io/kernel.hpp>
+#include <ringmill/runtime/error.hpp>
+
+namespace ringmill {
+
+namespace {
+
+int or_errno(int result) noexcept { return result < 0 ? -errno : result; }
+
+std::string first_line_after(const char* path, const std::string& prefix) {
+  std::ifstream file(path);
+  for (std::string line; std::getline(file, line);) {
+    if (line.compare(0, prefix.size(), prefix) == 0) return line.substr(prefix.size());
+  }
+  return {};
+}
+
+/// Why io_uring_setup failed, and what helps.
+std::string diagnose(int error) {
+  std::string text = "io_uring_setup: ";
+  switch (error) {
+    case ENOSYS:
+      return text + "this kernel has no io_uring, or a sandbox hides it: Linux 6.1 or later is needed, with CONFIG_IO_URING";
+    case EPERM: {
+      const std::string disabled = first_line_after("/proc/sys/kernel/io_uring_disabled", "");
+      if (disabled == "2" || (disabled == "1" && geteuid() != 0)) {
+        return text + "switched off by sysctl kernel.io_uring_disabled=" + disabled +
+               ": set it to 0 (sysctl -w kernel.io_uring_disabled=0)" +
+               (disabled == "1" ? ", or join the group of kernel.io_uring_group" : "");
+      }
+      if (first_line_after("/proc/self/status", "Seccomp:\t") == "2") {
+        return text + "blocked by a seccomp profile, as containers have by default: allow io_uring_setup, io_uring_enter and "
+                      "io_uring_register in it (Docker: --security-opt seccomp=PROFILE.json)";
+      }
+      return text + "not permitted; a security module may forbid it";
+    }
+    case ENOMEM: {
+      rlimit limit{};
+      getrlimit(RLIMIT_MEMLOCK, &limit);
+      return text + "no memory for the ring: RLIMIT_MEMLOCK is " + std::to_string(limit.rlim_cur / 1024) +
+             " KiB; raise it (ulimit -l) or ask for fewer entries";
+    }
+    case EMFILE:
+    case ENFILE:
+      return text + "no descriptor left: raise RLIMIT_NOFILE (ulimit -n)";
+    default:
+      return text + "failed";
+  }
+}
+
+class real_kernel final : public kernel {
+ public:
+  explicit real_kernel(const ring_options& options) {
+    set_up(options);
+    io_uring_ring_dontfork(&ring_);  // a child that touched the mapping would corrupt it
+    if (io_uring_register_ring_fd(&ring_) == 1) enter_flags_ = IORING_ENTER_REGISTERED_RING;
+    // The indirection array stays at identity: entry i is always in slot i.
+    const unsigned entries = *ring_.sq.kring_entries;
+    for (unsigned index = 0; index < entries; ++index) ring_.sq.array[index] = index;
+    arrays_.sq_head = ring_.sq.khead;
+    arrays_.sq_tail = ring_.sq.ktail;
+    arrays_.sq_flags = ring_.sq.kflags;
+    arrays_.sq_entries = entries;
+    arrays_.sqes = ring_.sq.sqes;
+    arrays_.cq_head = ring_.cq.khead;
+    arrays_.cq_tail = ring_.cq.ktail;
+    arrays_.cq_entries = *ring_.cq.kring_entries;
+    arrays_.cqes = ring_.cq.cqes;
+    probe();
+  }
+  ~real_kernel() override { io_uring_queue_exit(&ring_); }
+
+  const ring_arrays& arrays() const noexcept override { return arrays_; }
+  time_point now() noexcept override { return std::chrono::steady_clock::now(); }
+
+  int enter(unsigned to_submit, bool wait, std::optional<duration> timeout) override {
+    unsigned flags = enter_flags_ | IORING_ENTER_GETEVENTS;
+    if (!wait || !timeout) return result_of(io_uring_enter(ring_.enter_ring_fd, to_submit, wait ? 1 : 0, flags, nullptr));
+    const auto nanoseconds = timeout->count() > 0 ? timeout->count() : 0;
+    __kernel_timespec until{.tv_sec = nanoseconds / 1'000'000'000, .tv_nsec = nanoseconds % 1'000'000'000};
+    io_uring_getevents_arg argument{};
+    argument.sigmask_sz = _NSIG / 8;
+    argument.ts = reinterpret_cast<std::uintptr_t>(&until);
+    flags |= IORING_ENTER_EXT_ARG;
+    return result_of(io_uring_enter2(ring_.enter_ring_fd, to_submit, 1, flags, reinterpret_cast<sigset_t*>(&argument),
+                                     sizeof argument));
+  }
+
+  bool supports(unsigned opcode) const noexcept override { return opcode < supported_.size() && supported_[opcode]; }
+
+  int socket(int domain, int type, int protocol) override { return or_errno(::socket(domain, type, protocol)); }
+  int bind(int fd, const sockaddr* address, socklen_t length) override { return or_errno(::bind(fd, address, length)); }
+  int listen(int fd, int backlog) override { return or_errno(::listen(fd, backlog)); }
+  int set_option(int fd, int level, int option, const void* value, socklen_t length) override {
+    return or_errno(::setsockopt(fd, level, option, value, length));
+  }
+  int local_address(int fd, sockaddr* address, socklen_t* length) override {
+    return or_errno(::getsockname(fd, address, length));
+  }
+  int peer_address(int fd, sockaddr* address, socklen_t* length) override {
+    return or_errno(::getpeername(fd, address, length));
+  }
+  int shutdown(int fd, int how) override { return or_errno(::shutdown(fd, how)); }
+  int close(int fd) noexcept override { return or_errno(::close(fd)); }
+
+ private:
+  /// Asks for what is fastest, and for less where the kernel does not know it.
+  void set_up(const ring_options& options) {
+    constexpr unsigned common = IORING_SETUP_SUBMIT_ALL | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP;
+    constexpr std::array<unsigned, 3> wishes = {
+        common | IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+        common | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
+        IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
+    };
+    int result = -EINVAL;
+    for (unsigned flags : wishes) {
+      io_uring_params parameters{};
+      parameters.flags = flags;
+      parameters.cq_entries = options.completion_entries();
+      result = io_uring_queue_init_params(options.entries(), &ring_, &parameters);
+      if (result != -EINVAL) break;
+    }
+    if (result < 0) throw std::system_error(-result, std::generic_category(), diagnose(-result));
+  }
+
+  void probe() {
+    io_uring_probe* answer = io_uring_get_probe_ring(&ring_);
+    if (!answer) return;
+    for (unsigned opcode = 0; opcode < supported_.size() && opcode < answer->ops_len; ++opcode) {
+      supported_[opcode] = (answer->ops[opcode].flags & IO_URING_OP_SUPPORTED) != 0;
+    }
+    io_uring_free_probe(answer);
+  }
+
+  /// liburing's enter gives a negated errno already.
+  static int result_of(int result) noexcept {
+    RINGMILL_CHECK(result != -EEXIST, "a ring was used from another thread, or after a fork: one loop per thread");
+    return result;
+  }
+
+  ::io_uring ring_{};
+  unsigned enter_flags_ = 0;
+  ring_arrays arrays_;
+  std::array<bool, 128> supported_{};
+};
+
+}  // namespace
+
+std::unique_ptr<kernel> make_real_kernel(const ring_options& options) { return std::make_unique<real_kernel>(options); }
+
+}  // namespace ringmill

@@ -1,0 +1,94 @@
+// The ring: prepares submission entries, enters the kernel once a turn, and hands completions to their operations.
+//
+// Deliberately not here: what an operation means (io/ops.hpp), who stands behind the arrays (io/kernel.hpp), and timers,
+// which live in user space (runtime/timer_queue.hpp).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include <ringmill/io/io_op.hpp>
+#include <ringmill/io/kernel.hpp>
+#include <ringmill/runtime/driver.hpp>
+
+namespace ringmill {
+
+/// What a ring has done; always counted.
+struct ring_statistics {
+  std::uint64_t enters = 0;       ///< system calls
+  std::uint64_t submitted = 0;    ///< entries given to the kernel
+  std::uint64_t completions = 0;  ///< entries received
+  std::uint64_t waited = 0;       ///< operations that found the submission array full
+};
+
+/// The driver of a loop that does I/O. Belongs to one thread.
+class RINGMILL_API ring final : public driver {
+ public:
+  explicit ring(std::unique_ptr<kernel> behind);
+  ~ring() override;
+  ring(const ring&) = delete;
+  ring& operator=(const ring&) = delete;
+
+  /// The ring of the loop that runs on this thread; throws std::logic_error if there is none.
+  static ring& current();
+  /// What stands behind the thread's ring, or null.
+  static kernel* current_backend() noexcept;
+
+  /// Hands it to the kernel on the next enter. When the array is full it waits in a first-in, first-out list.
+  void start(io_op& op);
+  /// Asks the kernel to end it, through the same list. `done` if the kernel has never seen it; else its final completion
+  /// is still to come.
+  cancel_result cancel(io_op& op) noexcept;
+  /// For destructors, which cannot await: cancels and blocks until the final completion is in. Other completions that
+  /// come meanwhile only wake their waiters. Returns at once if it is not in flight.
+  void cancel_and_wait(io_op& op) noexcept;
+
+  /// Operations in flight, those in the background included.
+  std::size_t in_flight() const noexcept { return in_flight_; }
+  /// Who stands behind the arrays; for control calls (socket, bind, close...).
+  kernel& backend() noexcept { return *kernel_; }
+  const ring_statistics& statistics() const noexcept { return statistics_; }
+
+  time_point now() noexcept override { return kernel_->now(); }
+  void poll() override;
+  void wait(std::optional<time_point> deadline) override;
+  bool can_wake() const noexcept override { return in_flight_ > background_; }
+
+ private:
+  friend class io_op;
+  friend class ring_scope;
+
+  io_uring_sqe* next_entry() noexcept;
+  void enqueue(io_op& op) noexcept;
+  void remove(io_op& op) noexcept;
+  bool fill_entry(io_op& op) noexcept;
+  void fill_from_list() noexcept;
+  void enter(bool wait, std::optional<duration> timeout);
+  void collect() noexcept;
+  bool has_completions() const noexcept;
+  void finished(io_op& op) noexcept;
+
+  std::unique_ptr<kernel> kernel_;
+  ring_arrays arrays_;
+  unsigned tail_ = 0;       ///< entries prepared
+  unsigned submitted_ = 0;  ///< entries the kernel has taken
+  io_op* first_ = nullptr;
+  io_op* last_ = nullptr;
+  std::size_t in_flight_ = 0;
+  std::size_t background_ = 0;
+  ring_statistics statistics_;
+};
+
+/// Makes a ring the thread's own, for as long as this lives.
+class RINGMILL_API ring_scope {
+ public:
+  explicit ring_scope(ring& now);
+  ~ring_scope();
+  ring_scope(const ring_scope&) = delete;
+  ring_scope& operator=(const ring_scope&) = delete;
+
+ private:
+  ring* before_;
+};
+
+}  // namespace ringmill

@@ -1,0 +1,82 @@
+// TCP: listeners and streams.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include <ringmill/io/address.hpp>
+#include <ringmill/io/fd.hpp>
+#include <ringmill/io/ops.hpp>
+#include <ringmill/runtime/config.hpp>
+
+namespace ringmill {
+
+/// A connection. Move-only; closed when it dies. Reading and writing at the same time, from two tasks, is fine; two reads
+/// or two writes at the same time are not. It must not move or die while an operation on it is in flight.
+class RINGMILL_API tcp_stream {
+ public:
+  class [[nodiscard]] connect_awaiter;
+
+  tcp_stream() noexcept = default;
+  explicit tcp_stream(fd socket) noexcept : socket_(std::move(socket)) {}
+
+  /// co_await it: gives the connected stream, with TCP_NODELAY set.
+  static connect_awaiter connect(const address& peer);
+
+  /// co_await it: gives the number of bytes read, as soon as there is one; 0 is the end of the stream.
+  receive_op read_some(std::span<std::byte> buffer) noexcept { return receive_op(socket_.number(), buffer); }
+  /// co_await it: comes back when the kernel has taken all of `data`. When it was cancelled, a part may have been sent.
+  send_all_op write_all(std::span<const std::byte> data) noexcept { return send_all_op(socket_.number(), data); }
+  send_all_op write_all(std::string_view text) noexcept { return write_all(std::as_bytes(std::span(text))); }
+
+  /// No more will be written: the peer reads the end of the stream. Does not suspend.
+  void shutdown_write();
+
+  address peer() const;
+  address local() const;
+  int native_handle() const noexcept { return socket_.number(); }
+  explicit operator bool() const noexcept { return static_cast<bool>(socket_); }
+
+ private:
+  fd socket_;
+};
+
+class tcp_stream::connect_awaiter : public connect_op {
+ public:
+  using connect_op::connect_op;
+  tcp_stream await_resume() { return tcp_stream(connect_op::await_resume()); }
+};
+
+/// Waits for connections.
+class RINGMILL_API tcp_listener {
+ public:
+  class [[nodiscard]] accept_awaiter;
+
+  /// Binds with SO_REUSEADDR and listens. `host` is the text of an IP address; port 0 lets the kernel choose one.
+  /// Throws std::system_error, std::invalid_argument for what is no address. Does not suspend.
+  static tcp_listener bind(std::string_view host, std::uint16_t port, int backlog = 4096);
+
+  /// co_await it: gives the next connection, with TCP_NODELAY set.
+  accept_awaiter accept() noexcept;
+
+  /// Where it listens, with the port that was chosen.
+  address local() const;
+  std::uint16_t port() const { return local().port(); }
+  int native_handle() const noexcept { return socket_.number(); }
+
+ private:
+  explicit tcp_listener(fd socket) noexcept : socket_(std::move(socket)) {}
+  fd socket_;
+};
+
+class tcp_listener::accept_awaiter : public accept_op {
+ public:
+  using accept_op::accept_op;
+  tcp_stream await_resume() { return tcp_stream(accept_op::await_resume()); }
+};
+
+inline tcp_listener::accept_awaiter tcp_listener::accept() noexcept { return accept_awaiter(socket_.number()); }
+
+}  // namespace ringmill
