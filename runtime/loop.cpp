@@ -7,6 +7,7 @@ namespace ringmill {
 
 namespace detail {
 constinit thread_local loop* current_loop = nullptr;
+constinit thread_local run_queue* current_ready_queue = nullptr;
 }
 
 namespace {
@@ -25,14 +26,18 @@ class root_waiter : public callback_waiter {
 /// Makes a loop the thread's own while it runs.
 class current_loop_scope {
  public:
-  explicit current_loop_scope(loop& now) {
+  current_loop_scope(loop& now, run_queue& ready) {
     if (detail::current_loop) {
       throw std::logic_error(
           "run() inside of a running loop: co_await the task instead, or start it in a nursery");
     }
     detail::current_loop = &now;
+    detail::current_ready_queue = &ready;
   }
-  ~current_loop_scope() { detail::current_loop = nullptr; }
+  ~current_loop_scope() {
+    detail::current_loop = nullptr;
+    detail::current_ready_queue = nullptr;
+  }
   current_loop_scope(const current_loop_scope&) = delete;
   current_loop_scope& operator=(const current_loop_scope&) = delete;
 };
@@ -61,7 +66,7 @@ void loop::cancel_root() noexcept {
 }
 
 void loop::run_to_end(detail::task_base& root) {
-  const current_loop_scope scope(*this);
+  const current_loop_scope scope(*this, ready_);
   root_waiter end;
   root.await_ready();  // a moved-from task throws here
   budget_ = inline_budget;

@@ -53,8 +53,6 @@ class RINGMILL_API loop {
   void arm(timer& item, time_point deadline) { timers_.arm(item, deadline); }
   void disarm(timer& item) noexcept { timers_.disarm(item); }
 
-  void push(waiter& item) noexcept { ready_.push(item); }
-
   /// May a task go on inside the present resume? False after 128 of those: then it has to pass through the ready queue,
   /// which bounds both the stack and the time that one task can hold the loop by awaiting what is ready.
   bool take_budget() noexcept { return budget_ > 0 && budget_-- > 0; }
@@ -77,12 +75,5 @@ class RINGMILL_API loop {
   detail::task_base* root_ = nullptr;
   loop_statistics statistics_;
 };
-
-inline void waiter::wake() noexcept {
-  RINGMILL_CHECK(!woken_, "a waiter was woken twice: its awaiter owes it exactly one wake");
-  RINGMILL_CHECK(detail::current_loop, "a task was woken outside of its loop's thread");
-  woken_ = true;
-  detail::current_loop->push(*this);
-}
 
 }  // namespace ringmill

@@ -16,8 +16,9 @@ class loop;
 class run_queue;
 
 namespace detail {
-/// The loop that runs on this thread, or null.
+/// The loop that runs on this thread, and its ready queue, or null.
 RINGMILL_API extern constinit thread_local loop* current_loop;
+RINGMILL_API extern constinit thread_local run_queue* current_ready_queue;
 class promise_base;
 }  // namespace detail
 
@@ -29,7 +30,7 @@ class RINGMILL_API waiter {
   waiter& operator=(const waiter&) = delete;
 
   /// Pushes this on the ready queue of the thread's loop, and does nothing else. At most once for each suspension.
-  void wake() noexcept;
+  inline void wake() noexcept;
 
   /// Woken, and not run yet. What it waited for has happened: a cancel that comes now comes too late.
   bool is_woken() const noexcept { return woken_; }
@@ -91,5 +92,12 @@ class run_queue {
   waiter* head_ = nullptr;
   waiter* tail_ = nullptr;
 };
+
+inline void waiter::wake() noexcept {
+  RINGMILL_CHECK(!woken_, "a waiter was woken twice: its awaiter owes it exactly one wake");
+  RINGMILL_CHECK(detail::current_ready_queue, "a task was woken outside of its loop's thread");
+  woken_ = true;
+  detail::current_ready_queue->push(*this);
+}
 
 }  // namespace ringmill
