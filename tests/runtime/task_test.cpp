@@ -1,0 +1,189 @@
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+
+#include <ringmill/runtime/event.hpp>
+#include <ringmill/runtime/nursery.hpp>
+#include <ringmill/runtime/testing.hpp>
+#include <ringmill/runtime/sleep.hpp>
+
+#include "../support/lifetime.hpp"
+
+namespace rm = ringmill;
+using rm::testing::run;
+using namespace std::chrono_literals;
+
+namespace {
+rm::task<int> answer() { co_return 42; }
+rm::task<int> add_one(int depth) {
+  if (depth == 0) co_return 0;
+  const int below = co_await add_one(depth - 1);
+  co_return below + 1;
+}
+rm::task<> fail(std::string what) {
+  co_await rm::sleep_for(1ms);
+  throw std::runtime_error(what);
+}
+}  // namespace
+
+TEST_CASE("run gives the value of its task") { CHECK(run(answer()) == 42); }
+
+TEST_CASE("run throws the error of its task with its own type") {
+  CHECK_THROWS_WITH_AS(run(fail("broken")), "broken", std::runtime_error);
+}
+
+TEST_CASE("a task gives move-only values and references") {
+  int shared = 1;
+  auto body = [&]() -> rm::task<int> {
+    auto owner = []() -> rm::task<std::unique_ptr<int>> { co_return std::make_unique<int>(7); };
+    auto refer = [&]() -> rm::task<int&> { co_return shared; };
+    const std::unique_ptr<int> owned = co_await owner();
+    int& reference = co_await refer();
+    reference = 5;
+    co_return *owned;
+  };
+  CHECK(run(body()) == 7);
+  CHECK(shared == 5);
+}
+
+TEST_CASE("a task that is never awaited is destroyed without running") {
+  bool ran = false;
+  int alive = 0;
+  {
+    auto body = [](bool& flag, support::tracked) -> rm::task<> {
+      flag = true;
+      co_return;
+    };
+    rm::task<> unused = body(ran, support::tracked(alive));
+    CHECK(alive == 1);
+  }
+  CHECK(alive == 0);
+  CHECK_FALSE(ran);
+}
+
+TEST_CASE("awaiting a task that was moved from throws logic_error") {
+  auto body = []() -> rm::task<> {
+    rm::task<int> first = answer();
+    rm::task<int> second = std::move(first);
+    CHECK_THROWS_AS(co_await std::move(first), std::logic_error);
+    const int value = co_await std::move(second);
+    CHECK(value == 42);
+  };
+  run(body());
+}
+
+TEST_CASE("run inside run throws and names the cure") {
+  auto body = []() -> rm::task<> {
+    CHECK_THROWS_AS(run(answer()), std::logic_error);
+    co_return;
+  };
+  run(body());
+}
+
+TEST_CASE("a million awaits that complete without suspending use bounded stack") {
+  auto body = []() -> rm::task<int> {
+    int sum = 0;
+    for (int i = 0; i < 1'000'000; ++i) sum += co_await answer() - 41;
+    co_return sum;
+  };
+  CHECK(run(body()) == 1'000'000);
+}
+
+TEST_CASE("a chain of a hundred thousand awaiting tasks uses bounded stack") { CHECK(run(add_one(100'000)) == 100'000); }
+
+TEST_CASE("cancelling a chain of a hundred thousand suspended tasks uses bounded stack and destroys every frame") {
+  int alive = 0;
+  struct chain {
+    static rm::task<> link(int depth, int& count) {
+      const support::tracked here(count);
+      if (depth == 0) {
+        co_await rm::sleep_for(1h);
+      } else {
+        co_await link(depth - 1, count);
+      }
+    }
+    static rm::task<> cancel_soon() {
+      co_await rm::sleep_for(1ms);
+      rm::loop::current().cancel_root();
+    }
+    static rm::task<> root(int& count, rm::nursery& both) {
+      co_await both.run([&]() -> rm::task<> {
+        both.start(cancel_soon);
+        co_await link(100'000, count);
+      });
+    }
+  };
+  rm::nursery both;
+  CHECK_THROWS_AS(run(chain::root(alive, both)), rm::operation_cancelled);
+  CHECK(alive == 0);
+}
+
+TEST_CASE("a task that only yields does not keep a timer from firing") {
+  auto body = []() -> rm::task<int> {
+    int turns = 0;
+    const rm::time_point end = rm::loop::current().now() + 1s;
+    rm::nursery both;
+    bool over = false;
+    co_await both.run([&]() -> rm::task<> {
+      both.start([&]() -> rm::task<> {
+        co_await rm::sleep_for(1s);
+        over = true;
+      });
+      // Virtual time stands still while something is ready: give it a push.
+      while (!over && turns < 100'000) {
+        ++turns;
+        if (turns == 1000) co_await rm::sleep_for(2s);
+        co_await rm::yield();
+      }
+    });
+    CHECK(over);
+    CHECK(rm::loop::current().now() >= end);
+    co_return turns;
+  };
+  CHECK(run(body()) == 1000);
+}
+
+TEST_CASE("a loop whose tasks can never be woken reports a deadlock and says where") {
+  rm::event never;
+  int alive = 0;
+  auto body = [&]() -> rm::task<> {
+    const support::tracked here(alive);
+    co_await never.wait();
+  };
+  try {
+    run(body());
+    FAIL("no deadlock was reported");
+  } catch (const rm::deadlock_error& error) {
+    CHECK(std::string(error.what()).find("task_test.cpp") != std::string::npos);
+  }
+  CHECK(alive == 0);
+}
+
+TEST_CASE("a result that arrives in the same turn as the cancel is delivered, and the cancel at the next suspension") {
+  bool delivered = false;
+  bool went_on = false;
+  int alive = 0;
+  rm::event event;
+  auto waits = [&]() -> rm::task<> {
+    const support::tracked here(alive);
+    co_await event.wait();
+    delivered = true;
+    co_await rm::yield();
+    went_on = true;
+  };
+  auto body = [&]() -> rm::task<> {
+    rm::nursery children;
+    co_await children.run([&]() -> rm::task<> {
+      children.start(waits);
+      co_await rm::sleep_for(1ms);
+      event.set();
+      children.cancel();
+    });
+  };
+  run(body());
+  CHECK(delivered);
+  CHECK_FALSE(went_on);
+  CHECK(alive == 0);
+}
