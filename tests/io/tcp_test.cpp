@@ -1,0 +1,251 @@
+#include <doctest/doctest.h>
+
+#include <array>
+#include <functional>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include <ringmill/ringmill.hpp>
+
+#include "../support/kernels.hpp"
+
+namespace rm = ringmill;
+using namespace std::chrono_literals;
+using support::on_each_kernel;
+
+namespace {
+
+rm::task<rm::tcp_stream> connect_to(const rm::tcp_listener& listener) {
+  const rm::address where = listener.local();
+  rm::tcp_stream stream = co_await rm::tcp_stream::connect(where);
+  co_return stream;
+}
+
+rm::task<> echo(rm::tcp_stream peer) {
+  std::array<std::byte, 4096> buffer;
+  while (const std::size_t n = co_await peer.read_some(buffer)) co_await peer.write_all(std::span(buffer).first(n));
+}
+
+rm::task<std::string> read_to_end(rm::tcp_stream& stream) {
+  std::string text;
+  std::array<char, 65536> buffer;
+  while (const std::size_t n = co_await stream.read_some(std::as_writable_bytes(std::span(buffer)))) {
+    text.append(buffer.data(), n);
+  }
+  co_return text;
+}
+
+rm::task<> write_and_close(rm::tcp_stream& stream, const std::string& text) {
+  co_await stream.write_all(text);
+  stream.shutdown_write();
+}
+
+/// Both ends of a connection.
+class connected {
+ public:
+  rm::tcp_stream client;
+  rm::tcp_stream server;
+};
+
+rm::task<> make_connection(connected& both) {
+  auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
+  std::tie(both.client, both.server) = co_await rm::when_all(connect_to(listener), listener.accept());
+}
+
+}  // namespace
+
+TEST_CASE("fifty clients are echoed side by side") {
+  on_each_kernel([]() -> rm::task<> {
+    auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
+    rm::nursery server;
+    co_await server.run([&]() -> rm::task<> {
+      server.start([&]() -> rm::task<> {
+        for (;;) server.start(echo, co_await listener.accept());
+      });
+      std::vector<rm::task<>> clients;
+      for (int i = 0; i < 50; ++i) {
+        clients.push_back([](const rm::tcp_listener& to, int number) -> rm::task<> {
+          rm::tcp_stream stream = co_await connect_to(to);
+          const std::string sent = "message of client " + std::to_string(number);
+          for (int round = 0; round < 20; ++round) {
+            co_await stream.write_all(sent);
+            std::string got(sent.size(), '\0');
+            std::size_t have = 0;
+            while (have < got.size()) {
+              have += co_await stream.read_some(std::as_writable_bytes(std::span(got)).subspan(have));
+            }
+            CHECK(got == sent);
+          }
+        }(listener, i));
+      }
+      co_await rm::when_all(std::move(clients));
+      server.cancel();
+    });
+  });
+}
+
+TEST_CASE("ten MiB arrive whole, whatever the kernel splits") {
+  on_each_kernel([]() -> rm::task<> {
+    connected both;
+    co_await make_connection(both);
+    std::string text(10 << 20, 'x');
+    for (std::size_t i = 0; i < text.size(); i += 4093) text[i] = static_cast<char>('a' + i % 26);
+    const auto results = co_await rm::when_all(write_and_close(both.client, text), read_to_end(both.server));
+    CHECK(std::get<1>(results) == text);
+  });
+}
+
+TEST_CASE("a read of zero is the end of the stream, not an error") {
+  on_each_kernel([]() -> rm::task<> {
+    connected both;
+    co_await make_connection(both);
+    both.client = rm::tcp_stream();
+    std::array<std::byte, 16> buffer;
+    const std::size_t at_end = co_await both.server.read_some(buffer);
+    CHECK(at_end == 0);
+  });
+}
+
+TEST_CASE("a write to a peer that has gone throws and raises no signal") {
+  on_each_kernel([]() -> rm::task<> {
+    connected both;
+    co_await make_connection(both);
+    both.client = rm::tcp_stream();
+    const std::string text(1 << 16, 'x');
+    bool failed = false;
+    try {
+      for (int i = 0; i < 100; ++i) co_await both.server.write_all(text);
+    } catch (const std::system_error& error) {
+      failed = error.code() == std::errc::broken_pipe || error.code() == std::errc::connection_reset;
+    }
+    CHECK(failed);
+  });
+}
+
+TEST_CASE("a refused connection says to whom") {
+  on_each_kernel([]() -> rm::task<> {
+    std::uint16_t port = 0;
+    {
+      const auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
+      port = listener.port();
+    }
+    const rm::address nobody = *rm::address::parse("127.0.0.1", port);
+    try {
+      co_await rm::tcp_stream::connect(nobody);
+      FAIL("connected to nobody");
+    } catch (const std::system_error& error) {
+      CHECK(error.code() == std::errc::connection_refused);
+      CHECK(std::string(error.what()).find(nobody.to_string()) != std::string::npos);
+    }
+  });
+}
+
+TEST_CASE("binding what is no address is refused") {
+  on_each_kernel([]() -> rm::task<> {
+    CHECK_THROWS_AS(rm::tcp_listener::bind("localhost.", 0), std::invalid_argument);
+    co_return;
+  });
+}
+
+TEST_CASE("a read that is cancelled in flight leaves later bytes in the socket") {
+  on_each_kernel([]() -> rm::task<> {
+    connected both;
+    co_await make_connection(both);
+    std::array<char, 16> buffer{};
+    const auto bytes = std::as_writable_bytes(std::span(buffer));
+    CHECK_THROWS_AS(co_await rm::with_timeout(5ms, both.server.read_some(bytes)), rm::timeout_error);
+    co_await both.client.write_all("later");
+    const std::size_t got = co_await both.server.read_some(bytes);
+    CHECK(got == 5);
+    CHECK(std::string(buffer.data(), 5) == "later");
+  });
+}
+
+TEST_CASE("an operation that is cancelled before the kernel has seen it ends, too") {
+  on_each_kernel([]() -> rm::task<> {
+    connected both;
+    co_await make_connection(both);
+    std::array<std::byte, 16> buffer;
+    rm::nursery children;
+    co_await children.run([&]() -> rm::task<> {
+      children.start([&]() -> rm::task<> { co_await both.server.read_some(buffer); });
+      co_await rm::yield();  // the child has prepared its entry; nothing has been submitted
+      children.cancel();
+    });
+    CHECK(rm::ring::current().in_flight() == 0);
+  });
+}
+
+TEST_CASE("a connection that is accepted for a cancelled task is closed") {
+  const int before = support::open_descriptors();
+  on_each_kernel([]() -> rm::task<> {
+    for (int i = 0; i < 100; ++i) {
+      auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
+      rm::nursery children;
+      co_await children.run([&]() -> rm::task<> {
+        children.start([&]() -> rm::task<> {
+          const rm::tcp_stream accepted = co_await listener.accept();
+          co_await rm::sleep_for(1h);
+        });
+        const rm::tcp_stream client = co_await connect_to(listener);
+        if (i % 2 == 0) co_await rm::yield();
+        children.cancel();
+      });
+    }
+  });
+  CHECK(support::open_descriptors() == before);
+}
+
+TEST_CASE("a thousand reads in flight on a ring of eight entries lose nothing") {
+  const auto body = []() -> rm::task<> {
+    connected both;
+    co_await make_connection(both);
+    const auto one_read = [](rm::tcp_stream& stream, std::size_t& total) -> rm::task<> {
+      std::array<std::byte, 1> buffer;
+      total += co_await stream.read_some(buffer);
+    };
+    std::size_t total = 0;
+    rm::nursery readers;
+    co_await readers.run([&]() -> rm::task<> {
+      for (int i = 0; i < 1000; ++i) readers.start(one_read, std::ref(both.server), std::ref(total));
+      co_await rm::sleep_for(1ms);
+      co_await both.client.write_all(std::string(1000, 'x'));
+    });
+    CHECK(total == 1000);
+    CHECK(rm::ring::current().statistics().waited > 0);
+  };
+  on_each_kernel(body, rm::ring_options().entries(8).completion_entries(16));
+}
+
+TEST_CASE("a thousand reads on a tiny ring are all cancelled") {
+  const auto body = []() -> rm::task<> {
+    connected both;
+    co_await make_connection(both);
+    const auto one_read = [](rm::tcp_stream& stream) -> rm::task<> {
+      std::array<std::byte, 1> buffer;
+      co_await stream.read_some(buffer);
+    };
+    for (int round = 0; round < 3; ++round) {
+      rm::nursery readers;
+      co_await readers.run([&]() -> rm::task<> {
+        for (int i = 0; i < 1000; ++i) readers.start(one_read, std::ref(both.server));
+        for (int i = 0; i <= round * 2; ++i) co_await rm::yield();
+        if (round == 2) co_await rm::sleep_for(1ms);
+        readers.cancel();
+      });
+      CHECK(rm::ring::current().in_flight() == 0);
+    }
+  };
+  on_each_kernel(body, rm::ring_options().entries(8).completion_entries(16));
+}
+
+TEST_CASE("a socket whose peer waits for it is a deadlock only when nothing is in flight") {
+  on_each_kernel([]() -> rm::task<> {
+    connected both;
+    co_await make_connection(both);
+    std::array<std::byte, 1> buffer;
+    // In flight, so no deadlock is reported; the timeout ends it.
+    CHECK_THROWS_AS(co_await rm::with_timeout(2ms, both.client.read_some(buffer)), rm::timeout_error);
+  });
+}

@@ -1,0 +1,48 @@
+// The kernels that a test of io/ runs on. Each test takes its kernel as a parameter, so that a simulated one can stand in.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <ringmill/io/kernel.hpp>
+#include <ringmill/io/run.hpp>
+
+namespace support {
+
+/// Makes the kernel of one run.
+class kernel_factory {
+ public:
+  using function = std::unique_ptr<ringmill::kernel> (*)(const ringmill::ring_options&);
+  kernel_factory(std::string name, function make_one) : name_(std::move(name)), make_(make_one) {}
+  const std::string& name() const noexcept { return name_; }
+  std::unique_ptr<ringmill::kernel> make(const ringmill::ring_options& options = ringmill::ring_options()) const {
+    return make_(options);
+  }
+
+ private:
+  std::string name_;
+  function make_;
+};
+
+inline std::vector<kernel_factory> all_kernels() {
+  return {kernel_factory("linux", &ringmill::make_real_kernel)};
+}
+
+/// Runs `body()`, which gives a task<>, once on each kernel, on a ring of the given size.
+template <class Body>
+void on_each_kernel(Body body, const ringmill::ring_options& options = ringmill::ring_options()) {
+  for (const kernel_factory& factory : all_kernels()) {
+    CAPTURE(factory.name());
+    ringmill::run_on(factory.make(options), body());
+  }
+}
+
+/// How many descriptors this process has open: the same before and after a test that leaks none.
+int open_descriptors();
+
+}  // namespace support
