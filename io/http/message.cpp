@@ -1,0 +1,235 @@
+#include <ringmill/io/http/message.hpp>
+
+#include <charconv>
+#include <stdexcept>
+
+#include <ringmill/io/http/characters.hpp>
+
+namespace ringmill::http {
+
+namespace {
+
+using detail::all_are;
+using detail::equal_ignoring_case;
+
+void check_field(std::string_view name, std::string_view value) {
+  if (name.empty() || !all_are(name, detail::token_character)) {
+    throw std::invalid_argument("http: not a field name: \"" + std::string(name) + '"');
+  }
+  if (!all_are(value, detail::value_character)) {
+    throw std::invalid_argument("http: the value of the field " + std::string(name) + " has a control character");
+  }
+}
+
+void append_number(std::string& out, int number) {
+  char digits[16];
+  const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+  out.append(digits, end);
+}
+
+void append_fields(std::string& out, const fields& list) {
+  for (const auto [name, value] : list) {
+    out.append(name).append(": ").append(value).append("\r\n");
+  }
+  out.append("\r\n");
+}
+
+}  // namespace
+
+void fields::add(std::string_view name, std::string_view value) {
+  check_field(name, value);
+  add_checked(name, detail::trim(value));
+}
+
+void fields::add_checked(std::string_view name, std::string_view value) {
+  const auto begin = text_.size();
+  if (begin + name.size() + value.size() > UINT32_MAX) throw std::length_error("http: more than 4 GiB of fields");
+  text_.append(name).append(value);
+  entries_.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(name.size()),
+                      static_cast<std::uint32_t>(value.size())});
+}
+
+void fields::set(std::string_view name, std::string_view value) {
+  check_field(name, value);
+  // Name or value may be views of this very list: copied before anything moves.
+  const std::string own_name(name);
+  const std::string own_value(detail::trim(value));
+  erase(own_name);
+  add_checked(own_name, own_value);
+}
+
+std::size_t fields::erase(std::string_view name) {
+  const std::string own_name(name);
+  fields kept;
+  for (const auto [other, value] : *this) {
+    if (!equal_ignoring_case(other, own_name)) kept.add_checked(other, value);
+  }
+  const std::size_t removed = size() - kept.size();
+  if (removed > 0) *this = std::move(kept);
+  return removed;
+}
+
+void fields::clear() noexcept {
+  text_.clear();
+  entries_.clear();
+}
+
+field fields::operator[](std::size_t index) const noexcept {
+  const entry& where = entries_[index];
+  const std::string_view text = text_;
+  return {text.substr(where.begin, where.name_size), text.substr(where.begin + where.name_size, where.value_size)};
+}
+
+std::optional<std::string_view> fields::find(std::string_view name) const noexcept {
+  for (const auto [other, value] : *this) {
+    if (equal_ignoring_case(other, name)) return value;
+  }
+  return std::nullopt;
+}
+
+std::size_t fields::count(std::string_view name) const noexcept {
+  std::size_t found = 0;
+  for (const auto [other, value] : *this) found += equal_ignoring_case(other, name);
+  return found;
+}
+
+bool fields::contains_token(std::string_view name, std::string_view token) const noexcept {
+  for (auto [other, rest] : *this) {
+    if (!equal_ignoring_case(other, name)) continue;
+    for (;;) {
+      const std::size_t comma = rest.find(',');
+      if (equal_ignoring_case(detail::trim(rest.substr(0, comma)), token)) return true;
+      if (comma == rest.npos) break;
+      rest.remove_prefix(comma + 1);
+    }
+  }
+  return false;
+}
+
+void append_head(std::string& out, const request& message) {
+  if (message.method.empty() || !all_are(message.method, detail::token_character)) {
+    throw std::invalid_argument("http: not a method: \"" + message.method + '"');
+  }
+  if (message.target.empty() || !all_are(message.target, detail::target_character)) {
+    throw std::invalid_argument("http: not a request target (percent-encode it first): \"" + message.target + '"');
+  }
+  out.append(message.method).append(" ").append(message.target);
+  out.append(message.version_minor == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
+  append_fields(out, message.fields);
+}
+
+void append_head(std::string& out, const response& message) {
+  if (message.status < 100 || message.status > 999) {
+    throw std::invalid_argument("http: a status has three digits, not " + std::to_string(message.status));
+  }
+  if (!all_are(message.reason, detail::value_character)) {
+    throw std::invalid_argument("http: a reason phrase with a control character");
+  }
+  out.append(message.version_minor == 0 ? "HTTP/1.0 " : "HTTP/1.1 ");
+  append_number(out, message.status);
+  out.append(" ").append(message.reason.empty() ? reason_phrase(message.status) : message.reason).append("\r\n");
+  append_fields(out, message.fields);
+}
+
+std::string_view reason_phrase(int status) noexcept {
+  switch (status) {
+    case 100:
+      return "Continue";
+    case 101:
+      return "Switching Protocols";
+    case 200:
+      return "OK";
+    case 201:
+      return "Created";
+    case 202:
+      return "Accepted";
+    case 203:
+      return "Non-Authoritative Information";
+    case 204:
+      return "No Content";
+    case 205:
+      return "Reset Content";
+    case 206:
+      return "Partial Content";
+    case 300:
+      return "Multiple Choices";
+    case 301:
+      return "Moved Permanently";
+    case 302:
+      return "Found";
+    case 303:
+      return "See Other";
+    case 304:
+      return "Not Modified";
+    case 305:
+      return "Use Proxy";
+    case 307:
+      return "Temporary Redirect";
+    case 308:
+      return "Permanent Redirect";
+    case 400:
+      return "Bad Request";
+    case 401:
+      return "Unauthorized";
+    case 402:
+      return "Payment Required";
+    case 403:
+      return "Forbidden";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 406:
+      return "Not Acceptable";
+    case 407:
+      return "Proxy Authentication Required";
+    case 408:
+      return "Request Timeout";
+    case 409:
+      return "Conflict";
+    case 410:
+      return "Gone";
+    case 411:
+      return "Length Required";
+    case 412:
+      return "Precondition Failed";
+    case 413:
+      return "Content Too Large";
+    case 414:
+      return "URI Too Long";
+    case 415:
+      return "Unsupported Media Type";
+    case 416:
+      return "Range Not Satisfiable";
+    case 417:
+      return "Expectation Failed";
+    case 421:
+      return "Misdirected Request";
+    case 422:
+      return "Unprocessable Content";
+    case 426:
+      return "Upgrade Required";
+    case 428:
+      return "Precondition Required";
+    case 429:
+      return "Too Many Requests";
+    case 431:
+      return "Request Header Fields Too Large";
+    case 500:
+      return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
+    case 502:
+      return "Bad Gateway";
+    case 503:
+      return "Service Unavailable";
+    case 504:
+      return "Gateway Timeout";
+    case 505:
+      return "HTTP Version Not Supported";
+    default:
+      return "Unknown";
+  }
+}
+
+}  // namespace ringmill::http

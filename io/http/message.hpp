@@ -1,0 +1,135 @@
+// HTTP messages as values: header fields, requests, responses, and their heads as text.
+//
+//   http::request request("GET", "/index.html");
+//   request.fields.set("Host", "example.org");
+//   std::string wire;
+//   http::append_head(wire, request);
+//
+// No I/O here, and no framing: who sends a body sets Content-Length or Transfer-Encoding.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <ringmill/runtime/config.hpp>
+
+namespace ringmill::http {
+
+namespace detail {
+class message_parser;
+}
+
+/// One header field. A view: good until the list that gave it is changed.
+struct field {
+  std::string_view name;
+  std::string_view value;
+};
+
+/// Header fields in the order they were added; names compare without case, and may occur more than once. All text lies
+/// in one buffer, so a head costs two allocations however many fields it has.
+class RINGMILL_API fields {
+ public:
+  class iterator;
+
+  /// Appends a field. Throws std::invalid_argument, naming the field, when the name is no token or the value has a CR,
+  /// LF, NUL or other control character: what a caller passes on cannot smuggle in a field of its own.
+  void add(std::string_view name, std::string_view value);
+  /// As `add`, in place of all fields of that name.
+  void set(std::string_view name, std::string_view value);
+  /// Removes all fields of that name; how many there were.
+  std::size_t erase(std::string_view name);
+  /// Removes all, and keeps the memory.
+  void clear() noexcept;
+
+  /// The value of the first field of that name.
+  std::optional<std::string_view> find(std::string_view name) const noexcept;
+  bool contains(std::string_view name) const noexcept { return find(name).has_value(); }
+  std::size_t count(std::string_view name) const noexcept;
+  /// Is `token` among the comma-separated values of the fields of that name? Compares without case.
+  bool contains_token(std::string_view name, std::string_view token) const noexcept;
+
+  std::size_t size() const noexcept { return entries_.size(); }
+  bool empty() const noexcept { return entries_.empty(); }
+  field operator[](std::size_t index) const noexcept;
+  iterator begin() const noexcept;
+  iterator end() const noexcept;
+
+ private:
+  friend class detail::message_parser;
+  struct entry {
+    std::uint32_t begin;  ///< in text_: the name, and right behind it the value
+    std::uint32_t name_size;
+    std::uint32_t value_size;
+  };
+  void add_checked(std::string_view name, std::string_view value);
+
+  std::string text_;
+  std::vector<entry> entries_;
+};
+
+class fields::iterator {
+ public:
+  using iterator_category = std::input_iterator_tag;
+  using value_type = field;
+  using difference_type = std::ptrdiff_t;
+  using pointer = void;
+  using reference = field;
+
+  iterator() noexcept = default;
+  iterator(const fields& owner, std::size_t index) noexcept : owner_(&owner), index_(index) {}
+  field operator*() const noexcept { return (*owner_)[index_]; }
+  iterator& operator++() noexcept { return ++index_, *this; }
+  iterator operator++(int) noexcept { return iterator(*owner_, index_++); }
+  friend bool operator==(const iterator& left, const iterator& right) noexcept { return left.index_ == right.index_; }
+
+ private:
+  const fields* owner_ = nullptr;
+  std::size_t index_ = 0;
+};
+
+inline fields::iterator fields::begin() const noexcept { return iterator(*this, 0); }
+inline fields::iterator fields::end() const noexcept { return iterator(*this, size()); }
+
+/// What a client asks for.
+class request {
+ public:
+  request() = default;
+  request(std::string with_method, std::string with_target)
+      : method(std::move(with_method)), target(std::move(with_target)) {}
+
+  std::string method = "GET";
+  std::string target = "/";
+  int version_minor = 1;  ///< HTTP/1.0 or HTTP/1.1
+  http::fields fields;
+  std::string body;
+};
+
+/// What a server answers.
+class response {
+ public:
+  response() = default;
+  explicit response(int with_status, std::string with_body = {}) : status(with_status), body(std::move(with_body)) {}
+
+  int status = 200;
+  std::string reason;  ///< as received; when sending, empty stands for reason_phrase(status)
+  int version_minor = 1;
+  http::fields fields;
+  std::string body;
+};
+
+/// Appends the head, up to and with the empty line. Throws std::invalid_argument when the method is no token, the
+/// target has a space or another character that a target cannot have, the reason a control character, or the status is
+/// not in 100 to 999.
+RINGMILL_API void append_head(std::string& out, const request& message);
+RINGMILL_API void append_head(std::string& out, const response& message);
+
+/// "Not Found" for 404; "Unknown" for what RFC 9110 does not name.
+RINGMILL_API std::string_view reason_phrase(int status) noexcept;
+
+}  // namespace ringmill::http
