@@ -59,13 +59,14 @@ void fields::set(std::string_view name, std::string_view value) {
 }
 
 std::size_t fields::erase(std::string_view name) {
+  if (!contains(name)) return 0;
   const std::string own_name(name);
   fields kept;
   for (const auto [other, value] : *this) {
     if (!equal_ignoring_case(other, own_name)) kept.add_checked(other, value);
   }
   const std::size_t removed = size() - kept.size();
-  if (removed > 0) *this = std::move(kept);
+  *this = std::move(kept);
   return removed;
 }
 

@@ -121,6 +121,7 @@ class response {
   int version_minor = 1;
   http::fields fields;
   std::string body;
+  std::string url;  ///< from a client: who answered in the end, without fragment
 };
 
 /// Appends the head, up to and with the empty line. Throws std::invalid_argument when the method is no token, the

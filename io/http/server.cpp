@@ -1,0 +1,175 @@
+#include <ringmill/io/http/server.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include <ringmill/io/http/server_connection.hpp>
+#include <ringmill/runtime/sleep.hpp>
+
+namespace ringmill::http {
+
+namespace {
+
+/// The path of a request target: without the query, and without the origin of an absolute one.
+std::string_view path_of(std::string_view target) noexcept {
+  if (const std::size_t scheme = target.find("://"); !target.starts_with('/') && scheme != target.npos) {
+    const std::size_t path = target.find_first_of("/?", scheme + 3);
+    target = path == target.npos ? "/" : target.substr(path);
+    if (target.starts_with('?')) target = "/";
+  }
+  return target.substr(0, target.find('?'));
+}
+
+bool is_known_method(std::string_view method) noexcept {
+  static constexpr std::string_view known[] = {"GET",    "HEAD",    "POST",    "PUT",  "PATCH",
+                                               "DELETE", "OPTIONS", "CONNECT", "TRACE"};
+  return std::find(std::begin(known), std::end(known), method) != std::end(known);
+}
+
+response plain(int status) {
+  response answer(status, std::to_string(status) + ' ' + std::string(reason_phrase(status)) + '\n');
+  answer.fields.add("Content-Type", "text/plain");
+  return answer;
+}
+
+void print_error(const std::exception_ptr& error, const request& about) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& known) {
+    std::fprintf(stderr, "ringmill: http: the handler of %s %s threw: %s\n", about.method.c_str(), about.target.c_str(),
+                 known.what());
+  } catch (...) {
+    std::fprintf(stderr, "ringmill: http: the handler of %s %s threw\n", about.method.c_str(), about.target.c_str());
+  }
+}
+
+/// Counts for as long as it lives.
+class count_one {
+ public:
+  explicit count_one(std::size_t& counter) noexcept : counter_(counter) { ++counter_; }
+  count_one(const count_one&) = delete;
+  count_one& operator=(const count_one&) = delete;
+  ~count_one() { --counter_; }
+
+ private:
+  std::size_t& counter_;
+};
+
+}  // namespace
+
+server::server(server_options options) : options_(std::move(options)) {}
+
+server::entry::entry(std::string with_method, std::string with_path, bool prefix, handler with_answer)
+    : method(std::move(with_method)), path(std::move(with_path)), is_prefix(prefix), answer(std::move(with_answer)) {}
+
+bool server::entry::matches(std::string_view wanted) const noexcept {
+  return is_prefix ? wanted.starts_with(path) : wanted == path;
+}
+
+server& server::route(std::string method, std::string pattern, handler answer) {
+  if (!pattern.starts_with('/')) {
+    throw std::invalid_argument("http::server::route: a pattern begins with a slash, not: " + pattern);
+  }
+  const bool is_prefix = pattern.ends_with('*');
+  if (is_prefix) pattern.pop_back();
+  entry added(std::move(method), std::move(pattern), is_prefix, std::move(answer));
+  // In the order in which they are asked: exact ones, then the prefixes from long to short.
+  const auto goes_before = [](const entry& left, const entry& right) {
+    if (left.is_prefix != right.is_prefix) return !left.is_prefix;
+    return left.is_prefix && left.path.size() > right.path.size();
+  };
+  routes_.insert(std::upper_bound(routes_.begin(), routes_.end(), added, goes_before), std::move(added));
+  return *this;
+}
+
+const server::entry* server::find(std::string_view method, std::string_view path) const noexcept {
+  for (const entry& route : routes_) {
+    if (route.method == method && route.matches(path)) return &route;
+  }
+  return method == "HEAD" ? find("GET", path) : nullptr;
+}
+
+/// No route: because of the path, or only because of the method.
+response server::refuse(std::string_view method, std::string_view path) const {
+  std::string allowed;
+  for (const entry& route : routes_) {
+    if (!route.matches(path)) continue;
+    if (!allowed.empty()) allowed += ", ";
+    allowed += route.method;
+    if (route.method == "GET") allowed += ", HEAD";
+  }
+  if (!is_known_method(method)) return plain(501);
+  if (allowed.empty()) return plain(404);
+  response answer = plain(405);
+  answer.fields.add("Allow", allowed);
+  return answer;
+}
+
+task<response> server::answer(request message) const {
+  const std::string_view path = path_of(message.target);
+  const entry* const route = find(message.method, path);
+  if (!route) co_return refuse(message.method, path);
+  request about(message.method, message.target);
+  try {
+    task<response> answering = route->answer(std::move(message));
+    response given = co_await std::move(answering);
+    if (given.status < 200) throw std::logic_error("a handler gave an informational status");
+    co_return given;
+  } catch (...) {
+    if (options_.on_error()) {
+      options_.on_error()(std::current_exception(), about);
+    } else {
+      print_error(std::current_exception(), about);
+    }
+  }
+  co_return plain(500);
+}
+
+task<> server::serve_one(server* self, tcp_stream peer, semaphore::permit) {
+  const count_one counted(self->connections_);
+  detail::server_connection connection(*self, std::move(peer));
+  try {
+    task<> running = connection.run();
+    co_await std::move(running);
+  } catch (const std::exception&) {
+    // The peer failed, or there was no memory for it. Either way it ends this connection and no other.
+  }
+}
+
+task<> server::accept_for_ever(tcp_listener& listener, nursery& connections, semaphore& places) {
+  constexpr duration shortest_pause = std::chrono::milliseconds(10);
+  constexpr duration longest_pause = std::chrono::seconds(1);
+  duration pause = shortest_pause;
+  for (;;) {
+    bool failed = false;
+    semaphore::permit place = co_await places.acquire();
+    try {
+      tcp_stream peer = co_await listener.accept();
+      connections.start(&server::serve_one, this, std::move(peer), std::move(place));
+      pause = shortest_pause;
+    } catch (const std::system_error& error) {
+      if (error.code() == std::errc::connection_aborted) continue;  // that client went away
+      const bool may_pass = error.code() == std::errc::too_many_files_open ||
+                            error.code() == std::errc::too_many_files_open_in_system ||
+                            error.code() == std::errc::no_buffer_space || error.code() == std::errc::not_enough_memory;
+      if (!may_pass) throw;
+      failed = true;
+    }
+    if (failed) {
+      co_await sleep_for(pause);
+      pause = std::min(2 * pause, longest_pause);
+    }
+  }
+}
+
+task<> server::serve(tcp_listener& listener) {
+  semaphore places(options_.max_connections());
+  nursery connections;
+  co_await connections.run([&]() -> task<> { return accept_for_ever(listener, connections, places); });
+}
+
+}  // namespace ringmill::http

@@ -1,0 +1,79 @@
+// An HTTP/1.1 server: routes, and connections that are served side by side.
+//
+//   rm::task<http::response> hello(http::request) { co_return http::response(200, "hello\n"); }
+//
+//   http::server server;
+//   server.route("GET", "/hello", hello);
+//   auto listener = rm::tcp_listener::bind("127.0.0.1", 8080);
+//   co_await server.serve(listener);                       // until it is cancelled
+//
+// It answers by itself: 400, 413, 414, 431, 501, 505 to what the parser refuses, 404 and 405 (with Allow) where no
+// route fits, 408 to the slow, 417 to an Expect that is not 100-continue, 500 when a handler throws. Not here: https,
+// streaming of bodies, static files.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ringmill/io/http/message.hpp>
+#include <ringmill/io/http/server_options.hpp>
+#include <ringmill/io/tcp.hpp>
+#include <ringmill/runtime/config.hpp>
+#include <ringmill/runtime/nursery.hpp>
+#include <ringmill/runtime/semaphore.hpp>
+#include <ringmill/runtime/task.hpp>
+
+namespace ringmill::http {
+
+/// Serves any number of connections. Belongs to one loop; must not be destroyed or given routes while it serves.
+class RINGMILL_API server {
+ public:
+  /// Answers one request, whose body is there in full. Content-Length, Date and Connection of the response are the
+  /// server's business, and its body is left out where there must be none (HEAD, 204, 304). When it throws, the client
+  /// gets a 500 and `server_options::on_error` the exception. When the server is cancelled, so are its handlers.
+  using handler = std::function<task<response>(request)>;
+
+  explicit server(server_options options = server_options());
+
+  /// `pattern` is a path ("/hello"), or with a star at its end a prefix ("/files/*"), compared with the path of the
+  /// target as it was sent, percent-encoding and all. An exact pattern goes before prefixes, a longer prefix before a
+  /// shorter one. Routes for GET answer HEAD too. Throws std::invalid_argument if the pattern does not begin with a
+  /// slash.
+  server& route(std::string method, std::string pattern, handler answer);
+
+  /// Accepts connections and serves them until it is cancelled; all of them have ended when it comes back. Out of
+  /// descriptors it waits a while (10 ms, doubling to 1 s) and goes on.
+  task<> serve(tcp_listener& listener);
+
+  /// The response to one request, as a handler or the server itself gives it; never throws what a handler throws.
+  task<response> answer(request message) const;
+
+  const server_options& options() const noexcept { return options_; }
+  /// Being served now.
+  std::size_t connections() const noexcept { return connections_; }
+
+ private:
+  class entry {
+   public:
+    entry(std::string with_method, std::string with_path, bool prefix, handler with_answer);
+    bool matches(std::string_view path) const noexcept;
+    std::string method;
+    std::string path;
+    bool is_prefix;
+    handler answer;
+  };
+
+  static task<> serve_one(server* self, tcp_stream peer, semaphore::permit place);
+  task<> accept_for_ever(tcp_listener& listener, nursery& connections, semaphore& places);
+  const entry* find(std::string_view method, std::string_view path) const noexcept;
+  response refuse(std::string_view method, std::string_view path) const;
+
+  server_options options_;
+  std::vector<entry> routes_;
+  std::size_t connections_ = 0;
+};
+
+}  // namespace ringmill::http

@@ -1,0 +1,194 @@
+#include <ringmill/io/http/server_connection.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <ctime>
+#include <span>
+#include <string>
+#include <utility>
+
+#include <ringmill/io/http/characters.hpp>
+#include <ringmill/runtime/error.hpp>
+#include <ringmill/runtime/loop.hpp>
+#include <ringmill/runtime/with_timeout.hpp>
+
+namespace ringmill::http::detail {
+
+namespace {
+
+constexpr std::size_t buffer_size = 16 * 1024;
+
+/// What the peer is told about an input that the parser refused.
+int status_of(parse_error error) noexcept {
+  switch (error) {
+    case parse_error::start_line_too_long:
+      return 414;
+    case parse_error::field_line_too_long:
+    case parse_error::head_too_large:
+    case parse_error::too_many_fields:
+      return 431;
+    case parse_error::body_too_large:
+      return 413;
+    case parse_error::unsupported_version:
+      return 505;
+    case parse_error::unsupported_transfer_encoding:
+      return 501;
+    default:
+      return 400;
+  }
+}
+
+/// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 5.6.7), made once a second.
+std::string_view date_now() {
+  thread_local std::time_t made_for = -1;
+  thread_local char text[32];
+  const std::time_t now = std::time(nullptr);
+  if (now != made_for) {
+    std::tm parts{};
+    gmtime_r(&now, &parts);
+    // Not strftime's %a and %b: those follow the locale.
+    static constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+    static constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    char format[32];
+    std::snprintf(format, sizeof format, "%s, %%d %s %%Y %%H:%%M:%%S GMT", days[parts.tm_wday], months[parts.tm_mon]);
+    std::strftime(text, sizeof text, format, &parts);
+    made_for = now;
+  }
+  return text;
+}
+
+}  // namespace
+
+server_connection::server_connection(const server& owner, tcp_stream peer)
+    : server_(owner), stream_(std::move(peer)), parser_(owner.options().limits()), buffer_(buffer_size) {}
+
+duration server_connection::time_left(time_point deadline) const { return deadline - loop::current().now(); }
+
+task<> server_connection::run() {
+  while (open_) {
+    request message;
+    task<reading> read = read_request(message);
+    const reading outcome = co_await std::move(read);
+    if (outcome == reading::complete) {
+      task<> answered = answer(std::move(message));
+      co_await std::move(answered);
+      parser_.reset();
+    } else {
+      open_ = false;
+      if (outcome == reading::closed) co_return;
+      task<> refused = refuse(outcome);
+      co_await std::move(refused);
+    }
+  }
+}
+
+task<server_connection::reading> server_connection::read_request(request& into) {
+  const server_options& options = server_.options();
+  bool was_idle = is_idle();
+  bool had_head = false;
+  std::string body;
+  time_point deadline =
+      saturating_add(loop::current().now(), was_idle ? options.idle_timeout() : options.head_timeout());
+  while (!parser_.message_complete() && !parser_.error()) {
+    if (begin_ == end_) {
+      begin_ = end_ = 0;
+      const auto room = std::as_writable_bytes(std::span(buffer_));
+      try {
+        const duration left = time_left(deadline);
+        end_ = co_await with_timeout(left, stream_.read_some(room));
+      } catch (const timeout_error&) {
+        co_return was_idle ? reading::closed : reading::late;
+      }
+      if (end_ == 0) co_return reading::closed;
+      if (was_idle) deadline = saturating_add(loop::current().now(), options.head_timeout());
+      was_idle = false;
+    }
+    const parse_result step = parser_.parse(std::string_view(buffer_.data() + begin_, end_ - begin_));
+    begin_ += step.consumed;
+    body.append(step.body);
+    if (!had_head && parser_.head_complete() && !parser_.message_complete()) {
+      had_head = true;
+      deadline = saturating_add(loop::current().now(), options.body_timeout());
+      task<> continued = continue_if_expected();
+      co_await std::move(continued);
+    }
+  }
+  if (parser_.error()) co_return reading::failed;
+  into = parser_.take();
+  into.body = std::move(body);
+  co_return reading::complete;
+}
+
+/// A client that asked whether it may send its body is told so, unless it has begun already (RFC 9110 10.1.1).
+task<> server_connection::continue_if_expected() {
+  const request& message = parser_.message();
+  const auto expects = message.fields.find("expect");
+  if (!expects || message.version_minor == 0 || begin_ != end_ || !equal_ignoring_case(*expects, "100-continue"))
+    co_return;
+  co_await with_timeout(server_.options().write_timeout(), stream_.write_all("HTTP/1.1 100 Continue\r\n\r\n"));
+}
+
+task<> server_connection::answer(request message) {
+  const bool keep = parser_.keep_alive();
+  const std::string method = message.method;
+  const auto expects = message.fields.find("expect");
+  const bool fails_expectation = expects && !equal_ignoring_case(*expects, "100-continue");
+  response given(417);
+  if (!fails_expectation) {
+    task<response> answering = server_.answer(std::move(message));
+    given = co_await std::move(answering);
+  }
+  task<> written = write(method, std::move(given), keep);
+  co_await std::move(written);
+}
+
+task<> server_connection::refuse(reading why) {
+  const int status = why == reading::late ? 408 : status_of(parser_.error_value());
+  response told(status);
+  told.body = why == reading::late ? "request timeout" : parser_.error().message();
+  told.body += '\n';
+  told.fields.add("Content-Type", "text/plain");
+  task<> written = write("", std::move(told), false);
+  co_await std::move(written);
+  task<> drained = drain();
+  co_await std::move(drained);
+}
+
+task<> server_connection::write(std::string_view method, response message, bool keep) {
+  const int status = message.status;
+  keep = keep && !message.fields.contains_token("connection", "close");
+  message.version_minor = 1;
+  message.fields.erase("transfer-encoding");
+  message.fields.erase("content-length");
+  message.fields.erase("connection");
+  if (!message.fields.contains("date")) message.fields.add("Date", date_now());
+  if (status != 204 && status != 304) message.fields.add("Content-Length", std::to_string(message.body.size()));
+  message.fields.add("Connection", keep ? "keep-alive" : "close");
+  const bool sends_body = method != "HEAD" && status != 204 && status != 304;
+  open_ = open_ && keep;
+  out_.clear();
+  append_head(out_, message);
+  // A small body goes out with the head; copying a large one would cost more than the second system call.
+  const bool in_one = message.body.size() <= buffer_size;
+  if (sends_body && in_one) out_ += message.body;
+  const duration limit = server_.options().write_timeout();
+  co_await with_timeout(limit, stream_.write_all(out_));
+  if (sends_body && !in_one) co_await with_timeout(limit, stream_.write_all(message.body));
+}
+
+/// Reads on for a while before closing: closing with unread bytes makes the kernel send a reset, and that can destroy
+/// the response on its way (RFC 9112 9.6).
+task<> server_connection::drain() {
+  stream_.shutdown_write();
+  const time_point deadline = saturating_add(loop::current().now(), std::chrono::seconds(1));
+  const auto room = std::as_writable_bytes(std::span(buffer_));
+  for (std::size_t drained = 0; drained < 256 * 1024;) {
+    const duration left = time_left(deadline);
+    const std::size_t n = co_await with_timeout(left, stream_.read_some(room));
+    if (n == 0) co_return;
+    drained += n;
+  }
+}
+
+}  // namespace ringmill::http::detail

@@ -1,0 +1,514 @@
+#include <doctest/doctest.h>
+
+#include <array>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include <ringmill/io/http/client.hpp>
+#include <ringmill/io/http/server.hpp>
+#include <ringmill/ringmill.hpp>
+
+#include "../support/kernels.hpp"
+
+namespace rm = ringmill;
+namespace http = ringmill::http;
+using namespace std::chrono_literals;
+using support::on_each_kernel;
+
+namespace {
+
+std::string url(std::uint16_t port, std::string_view path = "/") {
+  return "http://127.0.0.1:" + std::to_string(port) + std::string(path);
+}
+
+/// Serves while `body(port)` runs, then cancels the server.
+rm::task<> with_server(http::server& server, std::function<rm::task<>(std::uint16_t)> body) {
+  auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
+  rm::nursery both;
+  co_await both.run([&]() -> rm::task<> {
+    both.start([&]() -> rm::task<> { return server.serve(listener); });
+    rm::task<> running = body(listener.port());
+    co_await std::move(running);
+    both.cancel();
+  });
+  CHECK(server.connections() == 0);
+}
+
+rm::task<std::string> read_to_end(rm::tcp_stream& stream) {
+  std::string text;
+  std::array<char, 65536> buffer;
+  while (const std::size_t n = co_await stream.read_some(std::as_writable_bytes(std::span(buffer)))) {
+    text.append(buffer.data(), n);
+  }
+  co_return text;
+}
+
+rm::task<rm::tcp_stream> connect(std::uint16_t port) {
+  const rm::address where = *rm::address::parse("127.0.0.1", port);
+  rm::tcp_stream stream = co_await rm::tcp_stream::connect(where);
+  co_return stream;
+}
+
+/// What a server answers to these bytes, followed by the end of the stream.
+rm::task<std::string> raw(std::uint16_t port, std::string sent) {
+  rm::tcp_stream stream = co_await connect(port);
+  co_await stream.write_all(sent);
+  stream.shutdown_write();
+  std::string answer = co_await read_to_end(stream);
+  co_return answer;
+}
+
+/// For each connection, the pieces to answer.
+using script = std::vector<std::vector<std::string>>;
+
+/// A server that reads something from connection number i and then writes answers[i], each of its pieces after another
+/// read, and closes; an empty list stays silent until the peer goes.
+rm::task<> scripted(rm::tcp_listener& listener, script answers) {
+  std::array<std::byte, 65536> buffer;
+  for (const auto& pieces : answers) {
+    rm::tcp_stream peer = co_await listener.accept();
+    if (pieces.empty()) {
+      while (co_await peer.read_some(buffer)) continue;
+    }
+    for (const std::string& piece : pieces) {
+      co_await peer.read_some(buffer);
+      co_await peer.write_all(piece);
+    }
+  }
+}
+
+rm::task<> with_script(script answers, std::function<rm::task<>(std::uint16_t)> body) {
+  auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
+  rm::nursery both;
+  co_await both.run([&]() -> rm::task<> {
+    both.start([&]() -> rm::task<> { return scripted(listener, answers); });
+    rm::task<> running = body(listener.port());
+    co_await std::move(running);
+    both.cancel();
+  });
+}
+
+rm::task<std::error_code> error_of(http::client& client, std::string where) {
+  try {
+    co_await client.get(where);
+  } catch (const std::system_error& error) {
+    co_return error.code();
+  }
+  co_return std::error_code();
+}
+
+rm::task<http::response> hello(http::request) { co_return http::response(200, "hello"); }
+
+rm::task<http::response> echo(http::request message) {
+  co_await rm::yield();
+  co_return http::response(200, message.method + ' ' + message.target + ' ' + message.body);
+}
+
+rm::task<http::response> slow(http::request) {
+  co_await rm::sleep_for(1h);
+  co_return http::response(200);
+}
+
+std::size_t count(std::string_view text, std::string_view what) {
+  std::size_t found = 0;
+  for (std::size_t at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++found;
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("http: a client gets what a handler gives, over one kept connection") {
+  const int before = support::open_descriptors();
+  on_each_kernel([]() -> rm::task<> {
+    http::server server;
+    server.route("GET", "/hello", hello).route("POST", "/echo/*", echo);
+    const auto body = [](std::uint16_t port) -> rm::task<> {
+      http::client client;
+      for (int i = 0; i < 20; ++i) {
+        const http::response answer = co_await client.get(url(port, "/hello?x#fragment"));
+        CHECK(answer.status == 200);
+        CHECK(answer.body == "hello");
+        CHECK(answer.url == url(port, "/hello?x"));
+        CHECK(answer.fields.contains("Date"));
+      }
+      http::request message("POST", "");
+      message.body = std::string(100000, 'b');
+      const http::response answer = co_await client.send(url(port, "/echo/a%20b"), message);
+      CHECK(answer.body == "POST /echo/a%20b " + message.body);
+      CHECK(client.statistics().connections == 1);
+      CHECK(client.statistics().reused == 20);
+    };
+    co_await with_server(server, body);
+  });
+  CHECK(support::open_descriptors() == before);
+}
+
+TEST_CASE("http client: requests to a host wait for one of its few connections") {
+  on_each_kernel([]() -> rm::task<> {
+    http::server server;
+    server.route("GET", "/*", echo);
+    const auto body = [&](std::uint16_t port) -> rm::task<> {
+      http::client client(http::client_options().connections_per_host(3));
+      std::vector<rm::task<http::response>> requests;
+      for (int i = 0; i < 50; ++i) requests.push_back(client.get(url(port, "/" + std::to_string(i))));
+      const auto answers = co_await rm::when_all(std::move(requests));
+      for (int i = 0; i < 50; ++i) CHECK(answers[i].body == "GET /" + std::to_string(i) + ' ');
+      CHECK(client.statistics().connections == 3);
+      CHECK(server.connections() == 3);
+    };
+    co_await with_server(server, body);
+  });
+}
+
+TEST_CASE("http client: a pooled connection that the server closed is replaced, without an error") {
+  on_each_kernel([]() -> rm::task<> {
+    const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    const auto body = [](std::uint16_t port) -> rm::task<> {
+      http::client client;
+      for (int i = 0; i < 2; ++i) {
+        const http::response answer = co_await client.get(url(port));
+        CHECK(answer.body == "ok");
+        co_await rm::sleep_for(5ms);
+      }
+      CHECK(client.statistics().retries == 1);
+      CHECK(client.statistics().connections == 2);
+      // A POST might have been carried out: it is not repeated.
+      http::request message("POST", "/");
+      bool failed = false;
+      try {
+        co_await client.send(url(port), message);
+      } catch (const std::system_error&) {
+        failed = true;
+      }
+      CHECK(failed);
+    };
+    const script answers = {{ok}, {ok}, {ok}};
+    co_await with_script(answers, body);
+  });
+}
+
+TEST_CASE("http client: idle connections are limited in number and in age") {
+  on_each_kernel([]() -> rm::task<> {
+    http::server server;
+    server.route("GET", "/", hello);
+    const auto body = [](std::uint16_t port) -> rm::task<> {
+      http::client none(http::client_options().max_idle(0));
+      http::client brief(http::client_options().idle_timeout(1ms));
+      http::client one(http::client_options().max_idle(1).resolve("a.test", "127.0.0.1"));
+      const std::string other = "http://a.test:" + std::to_string(port) + "/";
+      for (int i = 0; i < 2; ++i) {
+        co_await none.get(url(port));
+        co_await brief.get(url(port));
+        co_await one.get(url(port));
+        co_await one.get(other);
+        co_await rm::sleep_for(3ms);
+      }
+      CHECK(none.statistics().connections == 2);
+      CHECK(brief.statistics().connections == 2);
+      CHECK(one.statistics().connections == 4);
+    };
+    co_await with_server(server, body);
+  });
+}
+
+TEST_CASE("http client: a response that is cut off, malformed or too large is an error with a name") {
+  using http::parse_error;
+  on_each_kernel([]() -> rm::task<> {
+    const std::vector<std::pair<std::string, parse_error>> cases = {
+        {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", parse_error::truncated},
+        {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", parse_error::truncated},
+        {"HTTP/1.1 200 OK\r\nContent-", parse_error::truncated},
+        {"", parse_error::end_of_stream},
+        {"HTTP/1.1 200 OK\r\nContent-Length: 101\r\n\r\n", parse_error::body_too_large},
+        {"HTTP/1.1 200 OK\r\n\r\n" + std::string(101, 'x'), parse_error::body_too_large},
+        {"HTTP/1.1 200 OK\nContent-Length: 0\n\n", parse_error::bare_lf},
+        {"SSH-2.0-OpenSSH\r\n", parse_error::invalid_start_line},
+    };
+    script answers;
+    for (const auto& [text, error] : cases) answers.push_back({text});
+    const auto body = [&](std::uint16_t port) -> rm::task<> {
+      http::client client(http::client_options().max_body(100));
+      for (const auto& [text, expected] : cases) {
+        CAPTURE(text);
+        const std::error_code code = co_await error_of(client, url(port));
+        CHECK(code == expected);
+      }
+    };
+    co_await with_script(answers, body);
+  });
+}
+
+TEST_CASE("http client: bytes behind a response are nobody's, and end the connection") {
+  on_each_kernel([]() -> rm::task<> {
+    const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    const auto body = [](std::uint16_t port) -> rm::task<> {
+      http::client client;
+      for (int i = 0; i < 2; ++i) {
+        const http::response answer = co_await client.get(url(port));
+        CHECK(answer.body == "ok");
+      }
+      CHECK(client.statistics().reused == 0);
+    };
+    const script answers = {{ok + "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nfalse"}, {ok}};
+    co_await with_script(answers, body);
+  });
+}
+
+TEST_CASE("http client: what cannot be asked says why") {
+  on_each_kernel([]() -> rm::task<> {
+    using http::client_error;
+    http::client client;
+    const std::error_code https = co_await error_of(client, "https://example.org/");
+    CHECK(https == client_error::unsupported_scheme);
+    const std::error_code name = co_await error_of(client, "http://example.org/");
+    CHECK(name == client_error::unresolved_host);
+    const std::error_code no_url = co_await error_of(client, "/index.html");
+    CHECK(no_url == client_error::invalid_url);
+    http::request message;
+    message.fields.add("Transfer-Encoding", "chunked");
+    bool refused = false;
+    try {
+      co_await client.send("http://localhost/", message);
+    } catch (const std::invalid_argument&) {
+      refused = true;
+    }
+    CHECK(refused);
+  });
+}
+
+TEST_CASE("http client: its time limits say which of them was over") {
+  on_each_kernel([]() -> rm::task<> {
+    const auto body = [](std::uint16_t port) -> rm::task<> {
+      http::client impatient(http::client_options().head_timeout(5ms));
+      http::client hurried(http::client_options().total_timeout(5ms));
+      const std::array<http::client*, 2> clients = {&impatient, &hurried};
+      for (http::client* client : clients) {
+        bool late = false;
+        try {
+          co_await client->get(url(port));
+        } catch (const http::client_timeout& timeout) {
+          late = timeout.phase() == (client == &impatient ? http::client_phase::head : http::client_phase::total);
+        }
+        CHECK(late);
+      }
+    };
+    const script answers = {{}, {"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nthe", "rest"}};
+    co_await with_script(answers, body);
+  });
+}
+
+TEST_CASE("http client: redirects are shown by default, and followed when asked for") {
+  on_each_kernel([]() -> rm::task<> {
+    http::server server;
+    std::string seen;
+    const auto to = [](int status, std::string where) {
+      return [status, where](http::request) -> rm::task<http::response> {
+        http::response answer(status);
+        answer.fields.add("Location", where);
+        co_return answer;
+      };
+    };
+    server.route("GET", "/a", to(302, "b?c")).route("GET", "/b", hello).route("GET", "/loop", to(301, "/loop"));
+    server.route("POST", "/post303", to(303, "/b"))
+        .route("POST", "/post307", to(307, "/echo"))
+        .route("POST", "/echo", echo);
+    server.route("GET", "/seen", [&seen](http::request message) -> rm::task<http::response> {
+      seen = std::string(message.fields.find("authorization").value_or("none"));
+      co_return http::response(200);
+    });
+    const auto body = [&](std::uint16_t port) -> rm::task<> {
+      http::client plain;
+      const http::response shown = co_await plain.get(url(port, "/a"));
+      CHECK(shown.status == 302);
+      http::client client(http::client_options().max_redirects(5).resolve("a.test", "127.0.0.1"));
+      const http::response followed = co_await client.get(url(port, "/a"));
+      CHECK(followed.body == "hello");
+      CHECK(followed.url == url(port, "/b?c"));
+      const std::error_code loop = co_await error_of(client, url(port, "/loop"));
+      CHECK(loop == http::client_error::too_many_redirects);
+      http::request message("POST", "");
+      message.body = "data";
+      const http::response as_get = co_await client.send(url(port, "/post303"), message);
+      CHECK(as_get.body == "hello");
+      const http::response again = co_await client.send(url(port, "/post307"), message);
+      CHECK(again.body == "POST /echo data");
+      // Credentials are for the origin that they were given for.
+      http::server elsewhere;
+      elsewhere.route("GET", "/", to(302, url(port, "/seen")));
+      const auto inner = [&](std::uint16_t other_port) -> rm::task<> {
+        http::request secret;
+        secret.fields.add("Authorization", "Basic abc");
+        co_await client.send(url(other_port), secret);
+        CHECK(seen == "none");
+        co_await client.send(url(port, "/seen"), secret);
+        CHECK(seen == "Basic abc");
+      };
+      co_await with_server(elsewhere, inner);
+    };
+    co_await with_server(server, body);
+  });
+}
+
+TEST_CASE("http server: pipelined requests are answered in order, HEAD without a body") {
+  on_each_kernel([]() -> rm::task<> {
+    http::server server;
+    server.route("GET", "/*", echo).route("POST", "/", echo);
+    const auto body = [](std::uint16_t port) -> rm::task<> {
+      const std::string answer =
+          co_await raw(port,
+                       "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nHEAD /2 HTTP/1.1\r\nHost: a\r\n\r\n"
+                       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nxyGET http://a/3?q HTTP/1.1\r\n"
+                       "Host: a\r\nConnection: close\r\n\r\nGET /4 HTTP/1.1\r\nHost: a\r\n\r\n");
+      CHECK(count(answer, "HTTP/1.1 200 OK\r\n") == 4);
+      CHECK(count(answer, "Content-Length: 8\r\n") == 1);
+      CHECK(count(answer, "GET /1 ") == 1);
+      CHECK(count(answer, "HEAD /2 ") == 0);
+      CHECK(count(answer, "POST / xy") == 1);
+      CHECK(answer.ends_with("Connection: close\r\n\r\nGET http://a/3?q "));
+    };
+    co_await with_server(server, body);
+  });
+}
+
+TEST_CASE("http server: what it refuses gets the status that says why") {
+  on_each_kernel([]() -> rm::task<> {
+    http::server server(http::server_options().max_body(10));
+    server.route("GET", "/", hello).route("POST", "/post", echo);
+    const std::string host = " HTTP/1.1\r\nHost: a\r\n";
+    const std::vector<std::pair<std::string, std::string>> cases = {
+        {"GET /" + host + "A : b\r\n\r\n", "400 "},
+        {"GET / HTTP/1.1\r\n\r\n", "400 "},
+        {"POST /post" + host + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "400 "},
+        {"GET /none" + host + "\r\n", "404 "},
+        {"PUT /" + host + "\r\n", "405 Method Not Allowed\r\nContent-Type: text/plain\r\nAllow: GET, HEAD\r\n"},
+        {"POST /post" + host + "Content-Length: 11\r\n\r\n", "413 "},
+        {"GET /" + std::string(9000, 'x') + host, "414 "},
+        {"POST /post" + host + "Expect: miracles\r\nContent-Length: 0\r\n\r\n", "417 "},
+        {"GET /" + host + "A: " + std::string(9000, 'x') + "\r\n\r\n", "431 "},
+        {"BREW /" + host + "\r\n", "501 "},
+        {"POST /post" + host + "Transfer-Encoding: gzip\r\n\r\n", "501 "},
+        {"GET / HTTP/2.0\r\n\r\n", "505 "},
+    };
+    const auto body = [&](std::uint16_t port) -> rm::task<> {
+      for (const auto& [sent, expected] : cases) {
+        CAPTURE(sent);
+        const std::string answer = co_await raw(port, sent);
+        CHECK(answer.substr(0, expected.size() + 9) == "HTTP/1.1 " + expected);
+      }
+    };
+    co_await with_server(server, body);
+  });
+}
+
+TEST_CASE("http server: a handler that throws costs one 500, and its error is told") {
+  on_each_kernel([]() -> rm::task<> {
+    std::string told;
+    http::server server(http::server_options().on_error([&](std::exception_ptr error, const http::request& about) {
+      try {
+        std::rethrow_exception(error);
+      } catch (const std::exception& known) {
+        told = about.target + ": " + known.what();
+      }
+    }));
+    server.route("GET", "/", hello).route("GET", "/throw", [](http::request) -> rm::task<http::response> {
+      co_await rm::yield();
+      throw std::runtime_error("a fault");
+    });
+    const auto body = [&](std::uint16_t port) -> rm::task<> {
+      http::client client;
+      const http::response failed = co_await client.get(url(port, "/throw"));
+      CHECK(failed.status == 500);
+      CHECK(told == "/throw: a fault");
+      const http::response fine = co_await client.get(url(port));
+      CHECK(fine.status == 200);
+      CHECK(client.statistics().connections == 1);
+    };
+    co_await with_server(server, body);
+  });
+}
+
+TEST_CASE("http server: a slow head gets 408, a silent connection is closed") {
+  on_each_kernel([]() -> rm::task<> {
+    http::server server(http::server_options().head_timeout(5ms).idle_timeout(10ms));
+    const auto body = [](std::uint16_t port) -> rm::task<> {
+      rm::tcp_stream silent = co_await connect(port);
+      rm::tcp_stream halfway = co_await connect(port);
+      co_await halfway.write_all("GET / HTTP/1.1\r\nHo");
+      const std::string told = co_await read_to_end(halfway);
+      CHECK(told.starts_with("HTTP/1.1 408 Request Timeout\r\n"));
+      const std::string nothing = co_await read_to_end(silent);
+      CHECK(nothing.empty());
+    };
+    co_await with_server(server, body);
+  });
+}
+
+TEST_CASE("http server: a client that asks whether to send its body is told to") {
+  on_each_kernel([]() -> rm::task<> {
+    http::server server;
+    server.route("POST", "/", echo);
+    const auto body = [](std::uint16_t port) -> rm::task<> {
+      rm::tcp_stream stream = co_await connect(port);
+      co_await stream.write_all("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
+      std::array<char, 100> buffer;
+      const std::size_t n = co_await stream.read_some(std::as_writable_bytes(std::span(buffer)));
+      CHECK(std::string(buffer.data(), n) == "HTTP/1.1 100 Continue\r\n\r\n");
+      co_await stream.write_all("ok");
+      stream.shutdown_write();
+      const std::string answer = co_await read_to_end(stream);
+      CHECK(answer.ends_with("POST / ok"));
+    };
+    co_await with_server(server, body);
+  });
+}
+
+TEST_CASE("http server: at its limit of connections it lets others wait") {
+  on_each_kernel([]() -> rm::task<> {
+    http::server server(http::server_options().max_connections(2));
+    server.route("GET", "/", hello);
+    const auto body = [&](std::uint16_t port) -> rm::task<> {
+      rm::tcp_stream first = co_await connect(port);
+      rm::tcp_stream second = co_await connect(port);
+      http::client client(http::client_options().head_timeout(10ms));
+      bool late = false;
+      try {
+        co_await client.get(url(port));
+      } catch (const http::client_timeout&) {
+        late = true;
+      }
+      CHECK(late);
+      CHECK(server.connections() == 2);
+      first = rm::tcp_stream();
+      const http::response served = co_await client.get(url(port));
+      CHECK(served.status == 200);
+    };
+    co_await with_server(server, body);
+  });
+}
+
+TEST_CASE("http: cancelling client and server in the middle leaves nothing behind") {
+  const int before = support::open_descriptors();
+  on_each_kernel([]() -> rm::task<> {
+    http::server server;
+    server.route("GET", "/slow", slow).route("GET", "/", hello);
+    for (int round = 0; round < 10; ++round) {
+      const auto body = [&](std::uint16_t port) -> rm::task<> {
+        http::client client(http::client_options().connections_per_host(5));
+        rm::nursery requests;
+        co_await requests.run([&]() -> rm::task<> {
+          for (int i = 0; i < 20; ++i) {
+            requests.start([&, i]() -> rm::task<> { co_await client.get(url(port, i % 2 ? "/slow" : "/")); });
+          }
+          co_await rm::sleep_for(std::chrono::microseconds(200 * round));
+          requests.cancel();
+        });
+      };
+      co_await with_server(server, body);
+      CHECK(rm::ring::current().in_flight() == 0);
+    }
+  });
+  CHECK(support::open_descriptors() == before);
+}
