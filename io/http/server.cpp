@@ -36,6 +36,16 @@ response plain(int status) {
   return answer;
 }
 
+/// What a handler gives has to fit into a head, and to be the one final response.
+void check(const response& given) {
+  if (given.status < 200)
+    throw std::invalid_argument("http: a handler gave the status " + std::to_string(given.status));
+  std::string head;
+  response line(given.status);
+  line.reason = given.reason;
+  append_head(head, line);
+}
+
 void print_error(const std::exception_ptr& error, const request& about) {
   try {
     std::rethrow_exception(error);
@@ -117,7 +127,7 @@ task<response> server::answer(request message) const {
   try {
     task<response> answering = route->answer(std::move(message));
     response given = co_await std::move(answering);
-    if (given.status < 200) throw std::logic_error("a handler gave an informational status");
+    check(given);
     co_return given;
   } catch (...) {
     if (options_.on_error()) {

@@ -1,7 +1,7 @@
 #include <ringmill/io/http/server_connection.hpp>
 
-#include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <ctime>
 #include <span>
 #include <string>

@@ -417,11 +417,19 @@ TEST_CASE("http server: a handler that throws costs one 500, and its error is to
       co_await rm::yield();
       throw std::runtime_error("a fault");
     });
+    server.route("GET", "/unfit", [](http::request) -> rm::task<http::response> {
+      http::response answer(200);
+      answer.reason = "O\r\nK";
+      co_return answer;
+    });
     const auto body = [&](std::uint16_t port) -> rm::task<> {
       http::client client;
       const http::response failed = co_await client.get(url(port, "/throw"));
       CHECK(failed.status == 500);
       CHECK(told == "/throw: a fault");
+      const http::response unfit = co_await client.get(url(port, "/unfit"));
+      CHECK(unfit.status == 500);
+      CHECK(told == "/unfit: http: a reason phrase with a control character");
       const http::response fine = co_await client.get(url(port));
       CHECK(fine.status == 200);
       CHECK(client.statistics().connections == 1);
