@@ -32,6 +32,7 @@ def program(comments, block, place):
     """The source text to compile for a block, or None when it is declared as not to be compiled."""
     line = f"#line {place[1]}\n"
     if "not compiled" in comments:
+        print(f"{place[0]}:{place[1]} is not compiled: {comments['not compiled'] or 'no reason given'}")
         return None
     if re.search(r"\bint main\b", block):
         return line + block
