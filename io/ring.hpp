@@ -43,6 +43,11 @@ class RINGMILL_API ring final : public driver {
   /// come meanwhile only wake their waiters. Returns at once if it is not in flight.
   void cancel_and_wait(io_op& op) noexcept;
 
+  /// Someone outside was asked to work (a worker process), and a watch in the background will tell: until
+  /// `work_returned`, waiting for it is no deadlock.
+  void work_sent_out() noexcept { ++sent_out_; }
+  void work_returned() noexcept { --sent_out_; }
+
   /// Operations in flight, those in the background included.
   std::size_t in_flight() const noexcept { return in_flight_; }
   /// Who stands behind the arrays; for control calls (socket, bind, close...).
@@ -52,7 +57,7 @@ class RINGMILL_API ring final : public driver {
   time_point now() noexcept override { return kernel_->now(); }
   void poll() override;
   void wait(std::optional<time_point> deadline) override;
-  bool can_wake() const noexcept override { return in_flight_ > background_; }
+  bool can_wake() const noexcept override { return in_flight_ > background_ || sent_out_ > 0; }
 
  private:
   friend class io_op;
@@ -76,6 +81,7 @@ class RINGMILL_API ring final : public driver {
   io_op* last_ = nullptr;
   std::size_t in_flight_ = 0;
   std::size_t background_ = 0;
+  std::size_t sent_out_ = 0;
   ring_statistics statistics_;
 };
 

@@ -1,0 +1,213 @@
+#include "crawl/crawler.hpp"
+
+#include <chrono>
+#include <optional>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include "crawl/parse.hpp"
+
+namespace crawl {
+
+namespace rm = ringmill;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr const char* product = "ringmill-crawl";
+
+rm::url seed_of(const options& what) {
+  std::optional<rm::url> seed = rm::url::parse(what.seed);
+  if (!seed || seed->scheme() != "http") throw std::invalid_argument("not an http URL: " + what.seed);
+  return seed->without_fragment();
+}
+
+rm::http::client_options client_settings(const options& what) {
+  return rm::http::client_options()
+      .user_agent(std::string(product) + "/0.1")
+      .connections_per_host(what.concurrency)
+      .max_idle(what.concurrency * 4)
+      .total_timeout(30s);
+}
+
+bool is_html(const rm::http::response& page) {
+  const std::string_view type = page.fields.find("Content-Type").value_or("text/html");
+  return type.substr(0, 9) == "text/html" || type.substr(0, 21) == "application/xhtml+xml";
+}
+
+bool is_redirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
+
+std::string host_and_port(const rm::url& where) {
+  return std::string(where.host()) + ":" + std::to_string(where.effective_port());
+}
+
+}  // namespace
+
+crawler::crawler(const options& what, report& results)
+    : options_(what),
+      report_(results),
+      seed_(seed_of(what)),
+      prefix_(seed_.href().substr(0, seed_.href().find_last_of('/') + 1)),
+      client_(client_settings(what)),
+      places_(what.concurrency) {
+  if (what.parse == parse_mode::workers) {
+    pool_ = std::make_unique<rm::process_pool>(rm::pool_options().workers(what.workers));
+  }
+}
+
+std::vector<int> crawler::worker_pids() const { return pool_ ? pool_->worker_pids() : std::vector<int>(); }
+
+rm::task<> crawler::run() {
+  add(seed_.href(), 0);
+  rm::nursery visits;
+  co_await visits.run([&]() -> rm::task<> {
+    for (;;) {
+      while (more_to_start()) {
+        rm::semaphore::permit place = co_await places_.acquire();
+        if (!more_to_start()) break;
+        visit next = std::move(frontier_.front());
+        frontier_.pop_front();
+        ++started_;
+        ++in_flight_;
+        visits.start(&crawler::visit_one, this, std::move(next), std::move(place));
+      }
+      if (in_flight_ == 0) co_return;
+      changed_.reset();
+      co_await changed_.wait();
+    }
+  });
+}
+
+bool crawler::more_to_start() const { return !frontier_.empty() && started_ < options_.max_pages; }
+
+rm::task<> crawler::visit_one(visit target, rm::semaphore::permit place) {
+  host_rules& rules = co_await rules_of(target.where);
+  if (rules.robots.allows(target.where.request_target())) {
+    co_await wait_for_turn(rules);
+    const page_record record = co_await fetch_and_parse(target);
+    report_.add(record);
+  } else {
+    report_.note_disallowed();
+    --started_;
+  }
+  --in_flight_;
+  place.release();
+  changed_.set();
+}
+
+/// The page and its links; whatever goes wrong with it becomes its record's error.
+rm::task<page_record> crawler::fetch_and_parse(const visit& target) {
+  page_record record;
+  record.url = target.where.href();
+  record.depth = target.depth;
+  try {
+    const rm::http::response page = co_await client_.get(record.url);
+    record.status = page.status;
+    record.bytes = page.body.size();
+    co_await follow(target, page, record);
+  } catch (const rm::worker_crashed&) {
+    record.error = report::crash_error;
+  } catch (const rm::timeout_error&) {
+    record.error = "timed out";
+  } catch (const std::system_error& error) {
+    record.error = error.code().message();
+  } catch (const std::exception& error) {
+    record.error = error.what();
+  }
+  co_return record;
+}
+
+/// Puts what the page leads to on the queue.
+rm::task<> crawler::follow(const visit& from, const rm::http::response& page, page_record& record) {
+  if (is_redirect(page.status)) {
+    if (const auto location = page.fields.find("Location")) {
+      if (const auto goal = rm::url::parse(*location, &from.where)) {
+        record.links = 1;
+        add(goal->href(), from.depth);
+      }
+    }
+    co_return;
+  }
+  if (page.status != 200 || !is_html(page)) co_return;
+  const std::vector<std::string> links = co_await parse(page.body, record.url);
+  record.links = links.size();
+  if (from.depth >= options_.max_depth) co_return;
+  for (const std::string& link : links) add(link, from.depth + 1);
+}
+
+/// In a worker, and once more in another one if that dies: it may have been killed by somebody else.
+rm::task<std::vector<std::string>> crawler::parse(const std::string& html, const std::string& url) {
+  if (!pool_) {
+    std::vector<std::string> links = parse_page(html, url, false);
+    co_return links;
+  }
+  try {
+    std::vector<std::string> links = co_await pool_->run<&parse_page>(html, url, options_.crash_on_marker);
+    co_return links;
+  } catch (const rm::worker_crashed&) {
+    report_.note_retry();
+  }
+  std::vector<std::string> links = co_await pool_->run<&parse_page>(html, url, options_.crash_on_marker);
+  co_return links;
+}
+
+/// The first to come reads the host's robots.txt, the others wait for it.
+rm::task<crawler::host_rules&> crawler::rules_of(const rm::url& where) {
+  auto [place, is_new] = hosts_.try_emplace(host_and_port(where));
+  if (is_new) place->second = std::make_unique<host_rules>();
+  host_rules& rules = *place->second;
+  if (is_new) {
+    co_await read_robots(where, rules);
+    rules.known.set();
+  } else {
+    co_await rules.known.wait();
+  }
+  co_return rules;
+}
+
+/// RFC 9309, 2.3.1: no such file allows all; a server that fails, or cannot be reached, allows nothing.
+rm::task<> crawler::read_robots(const rm::url& where, host_rules& rules) {
+  try {
+    rm::http::response answer = co_await client_.get(where.origin() + "/robots.txt");
+    if (answer.status == 200) {
+      rules.robots = web::robots::parse(answer.body, product);
+    } else if (answer.status >= 500) {
+      rules.robots = web::robots::deny_all();
+    }
+  } catch (const std::exception&) {
+    // The page itself will fail in the same way, and say why.
+  }
+}
+
+/// Spaces the requests to a host as its Crawl-delay asks.
+rm::task<> crawler::wait_for_turn(host_rules& rules) {
+  const auto delay = rules.robots.crawl_delay();
+  if (!delay) co_return;
+  const rm::time_point now = rm::loop::current().now();
+  const rm::time_point mine = std::max(now, rules.next_request);
+  rules.next_request = mine + *delay;
+  co_await rm::sleep_for(mine - now);
+}
+
+void crawler::add(const std::string& link, std::size_t depth) {
+  const std::optional<rm::url> where = rm::url::parse(link);
+  if (!where) return;
+  rm::url page = where->without_fragment();
+  if (!in_scope(page) || !seen_.insert(page.href()).second) return;
+  frontier_.push_back(visit{std::move(page), depth});
+  changed_.set();
+}
+
+bool crawler::in_scope(const rm::url& where) const {
+  if (where.scheme() != "http") return false;
+  if (options_.scope == scope_mode::prefix) return where.href().compare(0, prefix_.size(), prefix_) == 0;
+  const std::string host = host_and_port(where);
+  if (host == host_and_port(seed_)) return true;
+  for (const std::string& extra : options_.extra_hosts) {
+    if (host == extra) return true;
+  }
+  return false;
+}
+
+}  // namespace crawl

@@ -1,0 +1,127 @@
+// The shared memory between the host and one worker: two rings and two arenas. No system call but a futex wake.
+//
+// The host allocates in both arenas and trusts nothing that it reads: it keeps its indices in private memory, copies each
+// answer once, and checks the copy. After a protocol_violation the worker has to be killed and the channel thrown away.
+//
+// One task is in flight at a time, and all of both arenas is its own.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include <ringmill/io/fd.hpp>
+#include <ringmill/offload/channel_layout.hpp>
+#include <ringmill/offload/error.hpp>
+#include <ringmill/runtime/config.hpp>
+
+namespace ringmill::detail {
+
+/// A shared mapping.
+class mapping {
+ public:
+  mapping() noexcept = default;
+  /// Throws std::system_error.
+  mapping(int memory, std::size_t size, bool writable);
+  mapping(mapping&& other) noexcept
+      : address_(std::exchange(other.address_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+  mapping& operator=(mapping&& other) noexcept {
+    std::swap(address_, other.address_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~mapping();
+
+  std::byte* data() const noexcept { return static_cast<std::byte*>(address_); }
+  std::size_t size() const noexcept { return size_; }
+
+ private:
+  void* address_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/// A checked answer. The payload is still the worker's to change: read it once (byte_reader does).
+struct response {
+  response_status status = response_status::ready;
+  std::span<const std::byte> payload;
+  std::uint64_t needed = 0;
+};
+
+/// The host's side. The memory lives as long as this, whatever the worker does.
+class RINGMILL_API host_channel {
+ public:
+  /// Makes both memories, sealed. Capacities are at most 1 GiB. `generation` tells this channel from others of the slot.
+  host_channel(std::size_t input_capacity, std::size_t output_capacity, std::uint32_t generation);
+  host_channel(const host_channel&) = delete;
+  host_channel& operator=(const host_channel&) = delete;
+
+  /// The descriptors for the worker. `forget_descriptors` closes them: the mappings are enough for the host.
+  int request_memory() const noexcept { return request_memory_.number(); }
+  int response_memory() const noexcept { return response_memory_.number(); }
+  void forget_descriptors() noexcept;
+
+  /// Where the next task's arguments are written. Free while no task is in flight.
+  std::span<std::byte> input() const noexcept { return {requests_.data() + page_size, input_capacity_}; }
+
+  /// Publishes a call whose arguments are the first bytes of input(), and wakes the worker if it sleeps.
+  void post(std::uint64_t function, std::size_t argument_bytes);
+
+  /// The next answer, or nothing. Throws protocol_violation.
+  std::optional<response> take();
+
+  /// Before waiting on `futex_word` for a change from `expected()`: says that a wake is wanted.
+  void announce_sleep() noexcept { request_header().host_asleep.store(1, std::memory_order_seq_cst); }
+  void announce_awake() noexcept { request_header().host_asleep.store(0, std::memory_order_relaxed); }
+  const std::uint32_t* futex_word() const noexcept;
+  std::uint32_t expected() const noexcept { return responses_taken_; }
+
+ private:
+  request_page& request_header() const noexcept { return *reinterpret_cast<request_page*>(requests_.data()); }
+  response_page& response_header() const noexcept { return *reinterpret_cast<response_page*>(responses_.data()); }
+
+  std::size_t input_capacity_;
+  std::size_t output_capacity_;
+  std::uint32_t generation_;
+  fd request_memory_;
+  fd response_memory_;
+  mapping requests_;
+  mapping responses_;
+  std::uint32_t requests_posted_ = 0;
+  std::uint32_t responses_taken_ = 0;
+};
+
+/// The worker's side.
+class RINGMILL_API worker_channel {
+ public:
+  /// Maps both memories, the first read-only. `doorbell`: an eventfd that the host watches instead of the futex, or -1.
+  worker_channel(int request_memory, int response_memory, int doorbell = -1);
+
+  /// Waits for the next call and gives a copy of its entry.
+  request_entry next();
+  std::span<const std::byte> input(const request_entry& request) const noexcept;
+  std::span<std::byte> output(const request_entry& request) const noexcept;
+
+  /// Publishes an answer, and wakes the host if it sleeps.
+  void answer(const request_entry& request, response_status status, std::size_t length, std::uint64_t needed = 0);
+  /// The first of all answers: the worker has started.
+  void announce_ready();
+
+ private:
+  const request_page& request_header() const noexcept {
+    return *reinterpret_cast<const request_page*>(requests_.data());
+  }
+  response_page& response_header() const noexcept { return *reinterpret_cast<response_page*>(responses_.data()); }
+  void publish(const response_entry& entry);
+
+  int doorbell_;
+  mapping requests_;
+  mapping responses_;
+  std::uint32_t requests_taken_ = 0;
+  std::uint32_t responses_posted_ = 0;
+};
+
+}  // namespace ringmill::detail

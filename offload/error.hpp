@@ -1,0 +1,82 @@
+// What can go wrong with work that is done in another process. Errors of the function itself are not here: they come
+// back as what they were (offload/exception_codec.hpp).
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include <ringmill/runtime/config.hpp>
+
+namespace ringmill {
+
+/// Bytes that do not mean what they should: cut short, too long, or with a value that its type does not have.
+class RINGMILL_API protocol_error : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// The worker died while it ran the task: of a signal, or because it exited. Only that task is lost.
+class RINGMILL_API worker_crashed : public std::runtime_error {
+ public:
+  /// `wait_status` as waitpid(2) gives it.
+  worker_crashed(pid_t pid, int wait_status);
+
+  pid_t pid() const noexcept { return pid_; }
+  /// The signal that killed it, or 0.
+  int signal() const noexcept;
+  /// What it gave to exit(), or -1 if a signal killed it.
+  int exit_status() const noexcept;
+
+ private:
+  pid_t pid_;
+  int wait_status_;
+};
+
+/// The worker wrote something into the shared memory that no worker of this program would. It was killed.
+class RINGMILL_API protocol_violation : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// Arguments or a result that do not fit into the memory shared with a worker (pool_options::input_capacity and
+/// output_capacity).
+class RINGMILL_API payload_too_large : public std::runtime_error {
+ public:
+  payload_too_large(const char* which, std::size_t size, std::size_t capacity);
+
+  std::size_t size() const noexcept { return size_; }
+  std::size_t capacity() const noexcept { return capacity_; }
+
+ private:
+  std::size_t size_;
+  std::size_t capacity_;
+};
+
+/// The pool cannot run anything: it is closed, or its workers die as soon as they start.
+class RINGMILL_API pool_unavailable : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// The zygote runs another version of this program.
+class RINGMILL_API version_mismatch : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// An exception whose type cannot cross: its name, and what it said.
+class RINGMILL_API remote_error : public std::runtime_error {
+ public:
+  remote_error(std::string type, const std::string& what) : std::runtime_error(what), type_(std::move(type)) {}
+  /// The type's name as it is written in C++.
+  const std::string& type() const noexcept { return type_; }
+
+ private:
+  std::string type_;
+};
+
+}  // namespace ringmill

@@ -1,0 +1,70 @@
+#include <ringmill/offload/registry.hpp>
+
+#include <algorithm>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <cxxabi.h>
+
+#include <ringmill/offload/channel_layout.hpp>
+
+namespace ringmill::detail {
+
+namespace {
+
+struct entry {
+  function_id id;
+  registered_call call;
+  const char* name;
+};
+
+/// A function-local static: filled by static initialisers of other files, in any order. Never destroyed, since a worker
+/// may be asked while its process exits.
+std::vector<entry>& entries() {
+  static auto* all = new std::vector<entry>();
+  return *all;
+}
+
+}  // namespace
+
+bool add_to_registry(const char* name, registered_call call) noexcept {
+  std::vector<entry>& all = entries();
+  const entry made{hash_bytes(name), call, name};
+  const auto place = std::lower_bound(all.begin(), all.end(), made.id,
+                                      [](const entry& known, function_id id) { return known.id < id; });
+  // The same function twice, from two modules, is no conflict.
+  if (place == all.end() || place->id != made.id || place->call != made.call) all.insert(place, made);
+  return true;
+}
+
+registered_call find_in_registry(function_id id) noexcept {
+  const std::vector<entry>& all = entries();
+  const auto place =
+      std::lower_bound(all.begin(), all.end(), id, [](const entry& known, function_id wanted) { return known.id < wanted; });
+  return place != all.end() && place->id == id ? place->call : nullptr;
+}
+
+void check_registry() {
+  const std::vector<entry>& all = entries();
+  const auto twice = std::adjacent_find(all.begin(), all.end(), [](const entry& a, const entry& b) { return a.id == b.id; });
+  if (twice == all.end()) return;
+  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(twice->name, nullptr, nullptr, nullptr),
+                                                         &std::free);
+  throw std::logic_error(std::string("two functions for workers have one name: ") + (text ? text.get() : twice->name) +
+                         "; rename one (a static function, or one in an unnamed namespace, is not told apart by its file)");
+}
+
+std::uint64_t registry_fingerprint() noexcept {
+  std::uint64_t hash = hash_bytes("ringmill channel 1");
+  const auto mix = [&hash](std::uint64_t number) {
+    hash = hash_bytes(std::string_view(reinterpret_cast<const char*>(&number), sizeof number), hash);
+  };
+  mix(sizeof(request_page));
+  mix(sizeof(response_page));
+  for (const entry& known : entries()) mix(known.id);
+  return hash;
+}
+
+}  // namespace ringmill::detail

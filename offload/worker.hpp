@@ -1,0 +1,21 @@
+// A worker: runs one call after the other until it is killed. There is no orderly end: it owns nothing that needs one.
+#pragma once
+
+#include <sys/types.h>
+
+#include <ringmill/runtime/config.hpp>
+
+namespace ringmill::detail {
+
+struct worker_start {
+  pid_t parent = 0;  ///< its zygote
+  int nice = 0;
+  int request_memory = -1;
+  int response_memory = -1;
+  int doorbell = -1;
+};
+
+/// Lets go of all that was inherited, then serves the channel.
+[[noreturn]] void worker_main(const worker_start& start) noexcept;
+
+}  // namespace ringmill::detail

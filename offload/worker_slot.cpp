@@ -1,0 +1,89 @@
+#include <ringmill/offload/detail/worker_slot.hpp>
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+#include <ringmill/io/ops.hpp>
+#include <ringmill/io/ring.hpp>
+#include <ringmill/offload/detail/pool_core.hpp>
+
+namespace ringmill::detail {
+
+/// Armed with the number of answers that the host has taken, and again after each wake: if the worker has written more by
+/// the time it is armed, it completes at once. So no wake is lost.
+class worker_slot::futex_watch final : public futex_wait_op {
+ public:
+  explicit futex_watch(worker_slot& slot)
+      : futex_wait_op(slot.channel->futex_word(), slot.channel->expected()), slot_(slot) {
+    start_in_background();
+  }
+  ~futex_watch() override {
+    if (is_in_flight()) owner().cancel_and_wait(*this);
+  }
+
+ private:
+  void completed(std::int32_t result, std::uint32_t, bool) noexcept override {
+    if (result == -ECANCELED) return;
+    slot_.pool_.worker_spoke(slot_);
+    if (slot_.now == worker_slot::state::dying) return;  // it may write for ever
+    expect(slot_.channel->expected());
+    resubmit();
+  }
+  worker_slot& slot_;
+};
+
+class worker_slot::doorbell_watch final : public poll_op {
+ public:
+  explicit doorbell_watch(worker_slot& slot) : poll_op(slot.doorbell.number(), POLLIN), slot_(slot) {
+    start_in_background();
+  }
+  ~doorbell_watch() override {
+    if (is_in_flight()) owner().cancel_and_wait(*this);
+  }
+
+ private:
+  void completed(std::int32_t result, std::uint32_t, bool) noexcept override {
+    if (result == -ECANCELED) return;
+    std::uint64_t rings = 0;
+    [[maybe_unused]] const ssize_t got = ::read(slot_.doorbell.number(), &rings, sizeof rings);
+    slot_.pool_.worker_spoke(slot_);
+    if (slot_.now != worker_slot::state::dying) resubmit();
+  }
+  worker_slot& slot_;
+};
+
+worker_slot::worker_slot(pool_core& pool, std::uint32_t place) : index(place), pool_(pool) {}
+worker_slot::~worker_slot() { unwatch(); }
+
+void worker_slot::watch() {
+  channel->announce_sleep();  // once for all: the watch is always armed
+  if (doorbell) {
+    bell_ = std::make_unique<doorbell_watch>(*this);
+  } else {
+    futex_ = std::make_unique<futex_watch>(*this);
+  }
+}
+
+void worker_slot::unwatch() noexcept {
+  futex_.reset();
+  bell_.reset();
+}
+
+void worker_slot::kill() noexcept {
+  now = state::dying;
+  if (pidfd) syscall(SYS_pidfd_send_signal, pidfd.number(), SIGKILL, nullptr, 0);
+}
+
+void worker_slot::clear() noexcept {
+  now = state::empty;
+  pid = 0;
+  pidfd.reset();
+  channel.reset();
+  doorbell.reset();
+}
+
+}  // namespace ringmill::detail

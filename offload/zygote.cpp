@@ -1,0 +1,158 @@
+#include <ringmill/offload/zygote.hpp>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <vector>
+
+#include <ringmill/offload/registry.hpp>
+#include <ringmill/offload/worker.hpp>
+#include <ringmill/offload/zygote_link.hpp>
+
+namespace ringmill::detail {
+
+namespace {
+
+struct child {
+  pid_t pid;
+  std::uint32_t slot;
+  std::uint32_t generation;
+};
+
+class zygote {
+ public:
+  explicit zygote(char** arguments) : arguments_(arguments) {}
+
+  void run() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &signals, nullptr);
+    const fd deaths(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+    zygote_message hello;
+    hello.fingerprint = registry_fingerprint();
+    hello.pid = getpid();
+    alive_ = tell(hello);
+    while (alive_) {
+      pollfd watched[2] = {{zygote_socket, POLLIN, 0}, {deaths.number(), POLLIN, 0}};
+      if (poll(watched, 2, -1) < 0 && errno != EINTR) break;
+      signalfd_siginfo ignored[16];
+      while (read(deaths.number(), ignored, sizeof ignored) > 0) continue;
+      reap();
+      if (watched[0].revents != 0) serve();
+    }
+    for (const child& one : children_) kill(one.pid, SIGKILL);
+    for (const child& one : children_) waitpid(one.pid, nullptr, 0);
+  }
+
+ private:
+  bool tell(const zygote_message& message, std::span<const int> descriptors = {}) noexcept {
+    return send_message(zygote_socket, message, descriptors, 0);
+  }
+
+  void serve() {
+    received_message request;
+    if (receive_message(zygote_socket, request, 0) != receive_result::message) {
+      alive_ = false;
+    } else if (request.message.kind == message_kind::spawn) {
+      spawn(request);
+    }
+  }
+
+  void spawn(received_message& request) {
+    const pid_t zygote_pid = getpid();
+    // fork, and the pidfd after it: nobody but us reaps this child, so its number cannot be another's by then. A bare
+    // clone3 would give the pidfd at once, but leave the C library's and the sanitizers' state unprepared for the child.
+    const pid_t pid = fork();
+    if (pid == 0) become_worker(request, zygote_pid);
+    zygote_message reply;
+    reply.slot = request.message.slot;
+    reply.generation = request.message.generation;
+    if (pid < 0) {
+      reply.kind = message_kind::spawn_failed;
+      reply.status = errno;
+      alive_ = tell(reply);
+      return;
+    }
+    children_.push_back({pid, reply.slot, reply.generation});
+    reply.kind = message_kind::spawned;
+    reply.pid = pid;
+    const fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    const int number = pidfd.number();
+    alive_ = tell(reply, pidfd ? std::span<const int>(&number, 1) : std::span<const int>());
+  }
+
+  [[noreturn]] void become_worker(received_message& request, pid_t zygote_pid) noexcept {
+    std::memcpy(arguments_[0], worker_name, std::strlen(worker_name));
+    worker_start start;
+    start.parent = zygote_pid;
+    start.nice = request.message.status;
+    start.request_memory = request.descriptors[0].number();
+    start.response_memory = request.descriptors[1].number();
+    start.doorbell = request.message.has_doorbell != 0 ? request.descriptors[2].number() : -1;
+    worker_main(start);
+  }
+
+  void reap() {
+    int status = 0;
+    for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+      for (std::size_t index = 0; index < children_.size(); ++index) {
+        if (children_[index].pid != pid) continue;
+        zygote_message report;
+        report.kind = message_kind::exited;
+        report.slot = children_[index].slot;
+        report.generation = children_[index].generation;
+        report.pid = pid;
+        report.status = status;
+        children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(index));
+        alive_ = tell(report) && alive_;
+        break;
+      }
+    }
+  }
+
+  char** arguments_;
+  std::vector<child> children_;
+  bool alive_ = true;
+};
+
+}  // namespace
+
+void zygote_main(char** arguments) noexcept {
+  int type = 0;
+  socklen_t length = sizeof type;
+  if (!arguments[2] || getsockopt(zygote_socket, SOL_SOCKET, SO_TYPE, &type, &length) < 0 || type != SOCK_SEQPACKET) {
+    std::fprintf(stderr, "%s: only a process pool starts this\n", zygote_marker);
+    _exit(2);
+  }
+  // The signal comes when the thread dies that made us; if that was before the prctl, we have another parent by now.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != static_cast<pid_t>(std::strtol(arguments[2], nullptr, 10))) _exit(0);
+  prctl(PR_SET_NAME, "rm-zygote");
+  close_range(zygote_socket + 1, ~0U, 0);
+  fcntl(zygote_socket, F_SETFD, FD_CLOEXEC);
+  const int nothing = open("/dev/null", O_RDONLY);
+  if (nothing >= 0) {
+    dup2(nothing, STDIN_FILENO);
+    close(nothing);
+  }
+  std::fflush(nullptr);  // else each worker writes it once more
+  try {
+    zygote(arguments).run();
+  } catch (...) {
+  }
+  _exit(0);
+}
+
+}  // namespace ringmill::detail
