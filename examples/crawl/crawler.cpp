@@ -124,7 +124,7 @@ rm::task<> crawler::follow(const visit& from, const rm::http::response& page, pa
     if (const auto location = page.fields.find("Location")) {
       if (const auto goal = rm::url::parse(*location, &from.where)) {
         record.links = 1;
-        add(goal->href(), from.depth);
+        add(goal->without_fragment().href(), from.depth);
       }
     }
     co_return;
@@ -190,12 +190,12 @@ rm::task<> crawler::wait_for_turn(host_rules& rules) {
   co_await rm::sleep_for(mine - now);
 }
 
+/// `link` is serialised, without a fragment, as the worker gives it; so what was seen is known without parsing it again.
 void crawler::add(const std::string& link, std::size_t depth) {
-  const std::optional<rm::url> where = rm::url::parse(link);
-  if (!where) return;
-  rm::url page = where->without_fragment();
-  if (!in_scope(page) || !seen_.insert(page.href()).second) return;
-  frontier_.push_back(visit{std::move(page), depth});
+  if (!seen_.insert(link).second) return;
+  std::optional<rm::url> where = rm::url::parse(link);
+  if (!where || !in_scope(*where)) return;
+  frontier_.push_back(visit{std::move(*where), depth});
   changed_.set();
 }
 
