@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+"""check_crawl.py CRAWL: the crawl program from outside: its output, its exit codes, and what is left when it is killed."""
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+CRAWL = sys.argv[1]
+
+
+def start(*arguments):
+    return subprocess.Popen([CRAWL, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def processes():
+    """pid -> (parent, name) of all that run."""
+    found = {}
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as file:
+                text = file.read()
+        except OSError:
+            continue
+        name = text[text.index("(") + 1 : text.rindex(")")]
+        state, parent = text[text.rindex(")") + 2 :].split()[:2]
+        if state != "Z":
+            found[int(entry)] = (int(parent), name)
+    return found
+
+
+def workers_of(pid):
+    """The worker processes of a crawl: children of its zygote."""
+    now = processes()
+    zygotes = [child for child, (parent, _) in now.items() if parent == pid]
+    return zygotes, [child for child, (parent, name) in now.items() if parent in zygotes and name == "rm-worker"]
+
+
+def wait_for_workers(program, count):
+    limit = time.monotonic() + 20
+    while time.monotonic() < limit:
+        zygotes, workers = workers_of(program.pid)
+        if len(workers) >= count:
+            return zygotes, workers
+        assert program.poll() is None, "the crawl ended before its workers were there"
+        time.sleep(0.002)
+    raise AssertionError("no workers appeared")
+
+
+def gone_within(seconds, pids):
+    limit = time.monotonic() + seconds
+    while set(pids) & set(processes()):
+        if time.monotonic() > limit:
+            return False
+        time.sleep(0.002)
+    return True
+
+
+def check(what, condition, detail=""):
+    assert condition, f"{what}: {detail}"
+    print(f"ok: {what}")
+
+
+def demo(*arguments):
+    program = start("--demo", *arguments)
+    out, err = program.communicate(timeout=60)
+    check(f"--demo {' '.join(arguments)} finds what the site knows", program.returncode == 0 and "it matches" in err, err)
+    pages = [json.loads(line) for line in out.splitlines()]
+    check("each page is a JSON line with its fields, and none comes twice",
+          len({page["url"] for page in pages}) == len(pages) > 60
+          and all(set(page) == {"url", "status", "bytes", "links", "depth", "error"} for page in pages))
+    return {page["url"].split("/", 3)[3]: page for page in pages}
+
+
+def main():
+    in_workers = demo()
+    inline = demo("--parse", "inline")
+    check("parsing in workers and inline finds the same pages", set(in_workers) == set(inline))
+    check("the page whose parser crashes is recorded as such",
+          [page["error"] for page in in_workers.values() if page["error"]] == ["parser crashed"])
+
+    for arguments in ([], ["--demo", "http://127.0.0.1/"], ["https://127.0.0.1/"], ["--nonsense"], ["--demo", "--workers", "0"]):
+        program = start(*arguments)
+        program.communicate(timeout=20)
+        check(f"usage error for {arguments}", program.returncode == 2, program.returncode)
+    program = start("http://127.0.0.1:1/")
+    program.communicate(timeout=20)
+    check("a seed that cannot be had is exit code 3", program.returncode == 3, program.returncode)
+    program = start("--demo", "--jsonl", "/nonexistent/file")
+    program.communicate(timeout=20)
+    check("an output that cannot be had is exit code 3", program.returncode == 3, program.returncode)
+
+    program = start("--demo")
+    _, workers = wait_for_workers(program, 2)
+    os.kill(workers[0], signal.SIGKILL)
+    _, err = program.communicate(timeout=60)
+    check("a worker killed in mid-crawl costs at most one more try", program.returncode == 0 and "it matches" in err
+          and ("again after a worker died: 1;" in err or "again after a worker died: 2;" in err), err)
+
+    program = start("--demo")
+    zygotes, workers = wait_for_workers(program, 2)
+    program.kill()
+    program.communicate(timeout=20)
+    check("a crawl that is killed leaves no process", gone_within(1, zygotes + workers))
+
+    program = start("--demo")
+    zygotes, workers = wait_for_workers(program, 2)
+    program.send_signal(signal.SIGINT)
+    _, err = program.communicate(timeout=20)
+    check("Ctrl-C is exit code 130, with a summary, and no process left",
+          program.returncode == 130 and "pages in" in err and gone_within(1, zygotes + workers), f"{program.returncode} {err}")
+
+
+main()
