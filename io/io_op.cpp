@@ -24,7 +24,10 @@ bool io_op::await_suspend(waiter& who) {
 
 cancel_result io_op::await_cancel() noexcept { return ring_->cancel(*this); }
 
-bool io_op::await_must_resume() const noexcept { return result_ != -ECANCELED; }
+bool io_op::await_must_resume() const noexcept {
+  // A call that blocks one of the kernel's worker threads is interrupted by its cancel.
+  return result_ != -ECANCELED && !(cancel_asked_ && result_ == -EINTR);
+}
 
 void io_op::completed(std::int32_t result, std::uint32_t, bool more) noexcept {
   if (more) return;
@@ -33,7 +36,6 @@ void io_op::completed(std::int32_t result, std::uint32_t, bool more) noexcept {
 }
 
 bool io_op::resubmit() {
-  if (state_ != state::idle || ring_ == nullptr) return false;
   if (cancel_asked_) return false;
   ring_->start(*this);
   return true;

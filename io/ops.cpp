@@ -70,6 +70,8 @@ void write_all_op::completed(std::int32_t result, std::uint32_t flags, bool more
     if (offset_ >= 0) offset_ += result;
     if (resubmit()) return;
     result = -ECANCELED;
+  } else if (result == 0) {
+    result = -EIO;  // nothing was written, and nothing said why
   }
   io_op::completed(result, flags, more);
 }

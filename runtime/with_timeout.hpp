@@ -23,10 +23,14 @@ class timeout_awaiter : private timer {
     waiter_ = &who;
     if (length_ <= duration::zero()) return suspend_late(who);
     loop& here = loop::current();
-    const time_point deadline = saturating_add(here.now(), length_);
-    if (!inner_.await_suspend(who)) return false;
-    here.arm(*this, deadline);
-    return true;
+    here.arm(*this, saturating_add(here.now(), length_));  // first: if it throws, nothing has been started
+    try {
+      if (inner_.await_suspend(who)) return true;
+    } catch (...) {
+      here.disarm(*this);
+      throw;
+    }
+    return false;
   }
 
   decltype(auto) await_resume() {
