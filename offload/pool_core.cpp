@@ -151,7 +151,12 @@ void pool_core::heard(received_message& received) noexcept {
     case message_kind::spawned:
       slot.pid = message.pid;
       slot.pidfd = std::move(received.descriptors[0]);
-      if (slot.now == worker_slot::state::dying) slot.kill();  // wished for before its number was known
+      if (slot.now == worker_slot::state::dying) {
+        slot.kill();  // wished for before its number was known
+      } else if (slot.is_ready) {
+        slot.now = worker_slot::state::idle;  // it was faster than the news of it
+        dispatch();
+      }
       break;
     case message_kind::spawn_failed:
     case message_kind::exited:
@@ -194,7 +199,10 @@ void pool_core::bury(worker_slot& slot, int wait_status) noexcept {
 void pool_core::zygote_died() noexcept {
   control_.reset();
   for (auto& slot : slots_) {
-    if (slot->now != worker_slot::state::empty) bury(*slot, SIGKILL);
+    if (slot->now == worker_slot::state::empty) continue;
+    take_answer(*slot);
+    slot->kill();  // it dies with its zygote, but not before this
+    bury(*slot, SIGKILL);
   }
   zygote_.end();
   if (unavailable_) return;
@@ -277,7 +285,8 @@ void pool_core::take_answer(worker_slot& slot) noexcept {
     const std::optional<response> answer = slot.channel->take();
     if (!answer) return;
     if (answer->status == response_status::ready) {
-      slot.now = worker_slot::state::idle;
+      slot.is_ready = true;
+      if (slot.pid != 0) slot.now = worker_slot::state::idle;
       return;
     }
     std::exception_ptr failure = read_answer(*slot.task, *answer);

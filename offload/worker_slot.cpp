@@ -81,6 +81,7 @@ void worker_slot::kill() noexcept {
 void worker_slot::clear() noexcept {
   now = state::empty;
   pid = 0;
+  is_ready = false;
   pidfd.reset();
   channel.reset();
   doorbell.reset();

@@ -86,11 +86,19 @@ class zygote {
       return;
     }
     children_.push_back({pid, reply.slot, reply.generation});
+    const fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    if (!pidfd) {
+      // A worker that the host could not kill is no worker.
+      reply.kind = message_kind::spawn_failed;
+      reply.status = errno;
+      kill(pid, SIGKILL);
+      alive_ = tell(reply);
+      return;
+    }
     reply.kind = message_kind::spawned;
     reply.pid = pid;
-    const fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
     const int number = pidfd.number();
-    alive_ = tell(reply, pidfd ? std::span<const int>(&number, 1) : std::span<const int>());
+    alive_ = tell(reply, std::span<const int>(&number, 1));
   }
 
   [[noreturn]] void become_worker(received_message& request, pid_t zygote_pid) noexcept {

@@ -39,6 +39,7 @@ class worker_slot {
   std::uint32_t generation = 0;
   state now = state::empty;
   int pid = 0;
+  bool is_ready = false;  ///< it has said so; it gets tasks once its pid is known too
   fd pidfd;
   std::unique_ptr<host_channel> channel;
   fd doorbell;  ///< an eventfd, where the kernel has no futex operation
