@@ -7,7 +7,8 @@
 
 namespace ringmill {
 
-address::address() noexcept : address(sockaddr_in{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {}, .sin_zero = {}}) {}
+address::address() noexcept
+    : address(sockaddr_in{.sin_family = AF_INET, .sin_port = 0, .sin_addr = {}, .sin_zero = {}}) {}
 
 // The longer member first, so that no byte is left undefined.
 address::address(const sockaddr_in& v4) noexcept : v6_{} { v4_ = v4; }

@@ -7,8 +7,8 @@
 
 namespace ringmill {
 
-/// Closes what it owns when it dies. Operations on it must have ended by then: closing a descriptor does not end a receive
-/// that is in flight on it, so whoever awaits an operation outlives it, and cancels it first.
+/// Closes what it owns when it dies. Operations on it must have ended by then: closing a descriptor does not end a
+/// receive that is in flight on it, so whoever awaits an operation outlives it, and cancels it first.
 class RINGMILL_API fd {
  public:
   fd() noexcept = default;

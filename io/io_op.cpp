@@ -12,7 +12,8 @@ io_op::io_op(io_op&& other) noexcept : ring_(other.ring_) {
 }
 
 io_op::~io_op() {
-  RINGMILL_CHECK(!is_in_flight(), "an operation was destroyed while the kernel works on it: cancel it and await its end");
+  RINGMILL_CHECK(!is_in_flight(),
+                 "an operation was destroyed while the kernel works on it: cancel it and await its end");
 }
 
 bool io_op::await_suspend(waiter& who) {
@@ -22,12 +23,14 @@ bool io_op::await_suspend(waiter& who) {
   return true;
 }
 
-cancel_result io_op::await_cancel() noexcept { return ring_->cancel(*this); }
+cancel_result io_op::await_cancel(cancel_reason) noexcept { return ring_->cancel(*this); }
 
 bool io_op::await_must_resume() const noexcept {
   // A call that blocks one of the kernel's worker threads is interrupted by its cancel.
   return result_ != -ECANCELED && !(cancel_asked_ && result_ == -EINTR);
 }
+
+void io_op::describe(task_writer& out) const { out.text("an operation of the kernel"); }
 
 void io_op::completed(std::int32_t result, std::uint32_t, bool more) noexcept {
   if (more) return;
@@ -41,9 +44,11 @@ bool io_op::resubmit() {
   return true;
 }
 
-void io_op::start_in_background() {
+void io_op::start_in_background() { start_in_background(ring::current()); }
+
+void io_op::start_in_background(ring& where) {
   background_ = true;
-  ring::current().start(*this);
+  where.start(*this);
 }
 
 std::int32_t io_op::result_or_throw(const char* what) const {

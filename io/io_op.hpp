@@ -27,8 +27,9 @@ class RINGMILL_API io_op {
   // The awaiter protocol (runtime/awaiter.hpp).
   bool await_ready() const noexcept { return false; }
   bool await_suspend(waiter& who);
-  cancel_result await_cancel() noexcept;
+  cancel_result await_cancel(cancel_reason) noexcept;
   bool await_must_resume() const noexcept;
+  void await_describe(task_writer& out) const { describe(out); }
 
   bool is_in_flight() const noexcept { return state_ != state::idle; }
 
@@ -40,6 +41,9 @@ class RINGMILL_API io_op {
   /// Fills `entry`, which is zeroed; user_data is the ring's. May be called again by `resubmit`.
   virtual void prepare(io_uring_sqe& entry) noexcept = 0;
 
+  /// Says what it waits for, for the task tree: "receive on fd 7".
+  virtual void describe(task_writer& out) const;
+
   /// The kernel's answer. Not final while `more` is set (multishot). The default keeps the final result and wakes.
   virtual void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept;
 
@@ -48,6 +52,7 @@ class RINGMILL_API io_op {
 
   /// Starts it without a waiter; `completed` has to be overridden. Throws std::logic_error without a ring.
   void start_in_background();
+  void start_in_background(ring& where);
 
   /// The result of the final completion: zero or more, or a negated errno.
   std::int32_t result() const noexcept { return result_; }
@@ -61,10 +66,10 @@ class RINGMILL_API io_op {
   friend class ring;
   enum class state : std::uint8_t {
     idle,
-    queued,          ///< waits for a free submission entry
-    submitted,       ///< the kernel's
-    cancel_queued,   ///< the kernel's; the request to cancel waits for an entry
-    cancel_sent,     ///< the kernel's; it was asked to cancel
+    queued,         ///< waits for a free submission entry
+    submitted,      ///< the kernel's
+    cancel_queued,  ///< the kernel's; the request to cancel waits for an entry
+    cancel_sent,    ///< the kernel's; it was asked to cancel
   };
 
   io_op* next_ = nullptr;  ///< in the ring's list of what waits for an entry

@@ -7,11 +7,10 @@
 
 #include <sys/socket.h>
 
-#include <atomic>
-#include <memory>
 #include <optional>
 
 #include <ringmill/runtime/config.hpp>
+#include <ringmill/runtime/detail/unique_ptr.hpp>
 #include <ringmill/runtime/driver.hpp>
 
 struct io_uring_sqe;
@@ -40,9 +39,16 @@ class kernel {
   virtual const ring_arrays& arrays() const noexcept = 0;
   virtual time_point now() noexcept = 0;
 
-  /// One io_uring_enter(2): submits `to_submit` entries, and collects completions; with `wait` blocks until there is one
-  /// or `timeout` is over (-ETIME). The number of entries taken, which may be fewer.
+  /// One io_uring_enter(2): submits `to_submit` entries, and collects completions; with `wait` blocks until there is
+  /// one or `timeout` is over (-ETIME). The number of entries taken, which may be fewer.
   virtual int enter(unsigned to_submit, bool wait, std::optional<duration> timeout) = 0;
+
+  /// From any thread: something becomes readable on `wake_descriptor`.
+  virtual void wake() noexcept = 0;
+  /// Eight bytes can be read from it after each wake, with an operation of this kernel.
+  virtual int wake_descriptor() const noexcept = 0;
+  /// Becomes readable, to poll(2) and its kind, when completions are there; for loops that are not ours.
+  virtual int poll_descriptor() const noexcept = 0;
 
   virtual bool supports(unsigned opcode) const noexcept = 0;
 
@@ -73,8 +79,8 @@ class ring_options {
   unsigned completion_entries_ = 4096;
 };
 
-/// Linux. Belongs to the thread that makes it. Throws std::system_error which says why io_uring is not to be had (too old,
-/// switched off by the sysctl, blocked by seccomp, RLIMIT_MEMLOCK) and what to do.
+/// Linux. Belongs to the thread that makes it. Throws std::system_error which says why io_uring is not to be had (too
+/// old, switched off by the sysctl, blocked by seccomp, RLIMIT_MEMLOCK) and what to do.
 RINGMILL_API std::unique_ptr<kernel> make_real_kernel(const ring_options& options = ring_options());
 
 }  // namespace ringmill

@@ -5,22 +5,54 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <string>
 #include <system_error>
+
+#include <ringmill/io/ring.hpp>
 
 namespace ringmill {
 
 namespace {
 /// An entry's length is 32 bits, a result's 31.
-unsigned entry_length(std::size_t size) noexcept { return static_cast<unsigned>(std::min<std::size_t>(size, 1U << 30)); }
+unsigned entry_length(std::size_t size) noexcept {
+  return static_cast<unsigned>(std::min<std::size_t>(size, 1U << 30));
+}
+
+std::string on_descriptor(const char* what, int descriptor) {
+  return std::string(what) + " on fd " + std::to_string(descriptor);
+}
+
+/// The same with the peer's address, where the socket has one that an `address` can hold.
+std::string on_socket(const char* what, int socket) {
+  std::string text = on_descriptor(what, socket);
+  kernel* const backend = ring::current_backend();
+  address peer;
+  socklen_t length = address::capacity();
+  if (!backend || backend->peer_address(socket, peer.data(), &length) < 0) return text;
+  const bool is_ip = peer.data()->sa_family == AF_INET || peer.data()->sa_family == AF_INET6;
+  return is_ip ? text + ", peer " + peer.to_string() : text;
+}
 }  // namespace
 
 void receive_op::prepare(io_uring_sqe& entry) noexcept {
   io_uring_prep_recv(&entry, socket_, buffer_.data(), entry_length(buffer_.size()), 0);
 }
 
+void receive_op::describe(task_writer& out) const { out.text(on_socket("receive", socket_)); }
+
+void has_input_op::prepare(io_uring_sqe& entry) noexcept {
+  io_uring_prep_recv(&entry, socket_, &peeked_, 1, MSG_PEEK | MSG_DONTWAIT);
+}
+
+void has_input_op::describe(task_writer& out) const { out.text(on_socket("a look", socket_)); }
+
+bool has_input_op::await_resume() const noexcept { return result() != -EAGAIN; }
+
 void send_all_op::prepare(io_uring_sqe& entry) noexcept {
   io_uring_prep_send(&entry, socket_, rest_.data(), entry_length(rest_.size()), MSG_NOSIGNAL | MSG_WAITALL);
 }
+
+void send_all_op::describe(task_writer& out) const { out.text(on_socket("send", socket_)); }
 
 void send_all_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
   if (result > 0 && static_cast<std::size_t>(result) < rest_.size()) {
@@ -37,6 +69,8 @@ void accept_op::prepare(io_uring_sqe& entry) noexcept {
   io_uring_prep_accept(&entry, listener_, nullptr, nullptr, SOCK_CLOEXEC);
 }
 
+void accept_op::describe(task_writer& out) const { out.text(on_descriptor("accept", listener_)); }
+
 void accept_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
   accepted_ = fd(result >= 0 ? result : -1);  // if nobody takes it, it is closed with this operation
   io_op::completed(result, flags, more);
@@ -51,6 +85,10 @@ void connect_op::prepare(io_uring_sqe& entry) noexcept {
   io_uring_prep_connect(&entry, socket_.number(), peer_.data(), peer_.size());
 }
 
+void connect_op::describe(task_writer& out) const {
+  out.text(on_descriptor("connect", socket_.number()) + ", to " + peer_.to_string());
+}
+
 fd connect_op::await_resume() {
   if (result() < 0) throw std::system_error(-result(), std::generic_category(), "connect to " + peer_.to_string());
   return std::move(socket_);
@@ -60,9 +98,13 @@ void read_op::prepare(io_uring_sqe& entry) noexcept {
   io_uring_prep_read(&entry, file_, buffer_.data(), entry_length(buffer_.size()), static_cast<__u64>(offset_));
 }
 
+void read_op::describe(task_writer& out) const { out.text(on_descriptor("read", file_)); }
+
 void write_all_op::prepare(io_uring_sqe& entry) noexcept {
   io_uring_prep_write(&entry, file_, rest_.data(), entry_length(rest_.size()), static_cast<__u64>(offset_));
 }
+
+void write_all_op::describe(task_writer& out) const { out.text(on_descriptor("write", file_)); }
 
 void write_all_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
   if (result > 0 && static_cast<std::size_t>(result) < rest_.size()) {
@@ -82,6 +124,8 @@ void open_op::prepare(io_uring_sqe& entry) noexcept {
   io_uring_prep_openat(&entry, AT_FDCWD, path_.c_str(), flags_ | O_CLOEXEC, mode_);
 }
 
+void open_op::describe(task_writer& out) const { out.text("open " + path_); }
+
 void open_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
   opened_ = fd(result >= 0 ? result : -1);
   io_op::completed(result, flags, more);
@@ -96,9 +140,13 @@ void poll_op::prepare(io_uring_sqe& entry) noexcept {
   io_uring_prep_poll_add(&entry, descriptor_, static_cast<unsigned>(static_cast<unsigned short>(events_)));
 }
 
+void poll_op::describe(task_writer& out) const { out.text(on_descriptor("poll", descriptor_)); }
+
 void receive_message_op::prepare(io_uring_sqe& entry) noexcept {
   io_uring_prep_recvmsg(&entry, socket_, message_, flags_);
 }
+
+void receive_message_op::describe(task_writer& out) const { out.text(on_descriptor("recvmsg", socket_)); }
 
 void futex_wait_op::prepare(io_uring_sqe& entry) noexcept {
   constexpr int futex_size_32 = 2;  // FUTEX2_SIZE_U32, shared between processes
@@ -108,6 +156,8 @@ void futex_wait_op::prepare(io_uring_sqe& entry) noexcept {
   entry.off = expected_;
   entry.addr3 = 0xffffffffU;  // FUTEX_BITSET_MATCH_ANY
 }
+
+void futex_wait_op::describe(task_writer& out) const { out.text("a futex", word_); }
 
 void futex_wait_op::await_resume() const {
   if (result() < 0 && result() != -EAGAIN) result_or_throw("futex wait");

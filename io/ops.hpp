@@ -27,8 +27,22 @@ class [[nodiscard]] RINGMILL_API receive_op : public io_op {
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
+  void describe(task_writer& out) const override;
   int socket_;
   std::span<std::byte> buffer_;
+};
+
+/// Has a socket anything to tell, be it bytes, its end, or an error? Takes nothing and does not wait for it.
+class [[nodiscard]] RINGMILL_API has_input_op : public io_op {
+ public:
+  explicit has_input_op(int socket) noexcept : socket_(socket) {}
+  bool await_resume() const noexcept;
+
+ private:
+  void prepare(io_uring_sqe& entry) noexcept override;
+  void describe(task_writer& out) const override;
+  int socket_;
+  std::byte peeked_{};
 };
 
 /// send(2) until all bytes are accepted by the kernel, without SIGPIPE.
@@ -40,6 +54,7 @@ class [[nodiscard]] RINGMILL_API send_all_op : public io_op {
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
+  void describe(task_writer& out) const override;
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
   int socket_;
   std::span<const std::byte> rest_;
@@ -55,6 +70,7 @@ class [[nodiscard]] RINGMILL_API accept_op : public io_op {
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
+  void describe(task_writer& out) const override;
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
   int listener_;
   fd accepted_;
@@ -68,6 +84,7 @@ class [[nodiscard]] RINGMILL_API connect_op : public io_op {
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
+  void describe(task_writer& out) const override;
   fd socket_;
   address peer_;
 };
@@ -81,6 +98,7 @@ class [[nodiscard]] RINGMILL_API read_op : public io_op {
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
+  void describe(task_writer& out) const override;
   int file_;
   std::span<std::byte> buffer_;
   std::int64_t offset_;
@@ -96,6 +114,7 @@ class [[nodiscard]] RINGMILL_API write_all_op : public io_op {
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
+  void describe(task_writer& out) const override;
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
   int file_;
   std::span<const std::byte> rest_;
@@ -112,6 +131,7 @@ class [[nodiscard]] RINGMILL_API open_op : public io_op {
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
+  void describe(task_writer& out) const override;
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
   std::string path_;
   int flags_;
@@ -127,6 +147,7 @@ class [[nodiscard]] RINGMILL_API poll_op : public io_op {
 
  protected:
   void prepare(io_uring_sqe& entry) noexcept override;
+  void describe(task_writer& out) const override;
 
  private:
   int descriptor_;
@@ -142,6 +163,7 @@ class [[nodiscard]] RINGMILL_API receive_message_op : public io_op {
 
  protected:
   void prepare(io_uring_sqe& entry) noexcept override;
+  void describe(task_writer& out) const override;
 
  private:
   int socket_;
@@ -159,6 +181,7 @@ class [[nodiscard]] RINGMILL_API futex_wait_op : public io_op {
 
  protected:
   void prepare(io_uring_sqe& entry) noexcept override;
+  void describe(task_writer& out) const override;
   /// For an operation that is started again: what to wait for next.
   void expect(std::uint32_t value) noexcept { expected_ = value; }
 

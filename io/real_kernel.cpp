@@ -1,4 +1,5 @@
 #include <liburing.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include <string>
 #include <system_error>
 
+#include <ringmill/io/fd.hpp>
 #include <ringmill/io/kernel.hpp>
 #include <ringmill/runtime/error.hpp>
 
@@ -31,7 +33,8 @@ std::string diagnose(int error) {
   std::string text = "io_uring_setup: ";
   switch (error) {
     case ENOSYS:
-      return text + "this kernel has no io_uring, or a sandbox hides it: Linux 6.1 or later is needed, with CONFIG_IO_URING";
+      return text +
+             "this kernel has no io_uring, or a sandbox hides it: Linux 6.1 or later is needed, with CONFIG_IO_URING";
     case EPERM: {
       const std::string disabled = first_line_after("/proc/sys/kernel/io_uring_disabled", "");
       if (disabled == "2" || (disabled == "1" && geteuid() != 0)) {
@@ -40,8 +43,9 @@ std::string diagnose(int error) {
                (disabled == "1" ? ", or join the group of kernel.io_uring_group" : "");
       }
       if (first_line_after("/proc/self/status", "Seccomp:\t") == "2") {
-        return text + "blocked by a seccomp profile, as containers have by default: allow io_uring_setup, io_uring_enter and "
-                      "io_uring_register in it (Docker: --security-opt seccomp=PROFILE.json)";
+        return text +
+               "blocked by a seccomp profile, as containers have by default: allow io_uring_setup, io_uring_enter and "
+               "io_uring_register in it (Docker: --security-opt seccomp=PROFILE.json)";
       }
       return text + "not permitted; a security module may forbid it";
     }
@@ -61,7 +65,8 @@ std::string diagnose(int error) {
 
 class real_kernel final : public kernel {
  public:
-  explicit real_kernel(const ring_options& options) {
+  explicit real_kernel(const ring_options& options) : wake_(::eventfd(0, EFD_CLOEXEC)) {
+    if (!wake_) throw std::system_error(errno, std::generic_category(), "eventfd");
     set_up(options);
     io_uring_ring_dontfork(&ring_);  // a child that touched the mapping would corrupt it
     if (io_uring_register_ring_fd(&ring_) == 1) enter_flags_ = IORING_ENTER_REGISTERED_RING;
@@ -86,7 +91,8 @@ class real_kernel final : public kernel {
 
   int enter(unsigned to_submit, bool wait, std::optional<duration> timeout) override {
     unsigned flags = enter_flags_ | IORING_ENTER_GETEVENTS;
-    if (!wait || !timeout) return result_of(io_uring_enter(ring_.enter_ring_fd, to_submit, wait ? 1 : 0, flags, nullptr));
+    if (!wait || !timeout)
+      return result_of(io_uring_enter(ring_.enter_ring_fd, to_submit, wait ? 1 : 0, flags, nullptr));
     const auto nanoseconds = timeout->count() > 0 ? timeout->count() : 0;
     __kernel_timespec until{.tv_sec = nanoseconds / 1'000'000'000, .tv_nsec = nanoseconds % 1'000'000'000};
     io_uring_getevents_arg argument{};
@@ -96,6 +102,13 @@ class real_kernel final : public kernel {
     return result_of(io_uring_enter2(ring_.enter_ring_fd, to_submit, 1, flags, reinterpret_cast<sigset_t*>(&argument),
                                      sizeof argument));
   }
+
+  void wake() noexcept override {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = ::write(wake_.number(), &one, sizeof one);
+  }
+  int wake_descriptor() const noexcept override { return wake_.number(); }
+  int poll_descriptor() const noexcept override { return ring_.ring_fd; }
 
   bool supports(unsigned opcode) const noexcept override { return opcode < supported_.size() && supported_[opcode]; }
 
@@ -152,6 +165,7 @@ class real_kernel final : public kernel {
   ::io_uring ring_{};
   unsigned enter_flags_ = 0;
   ring_arrays arrays_;
+  fd wake_;
   std::array<bool, 128> supported_{};
 };
 

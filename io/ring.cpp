@@ -25,13 +25,36 @@ void store(unsigned* index, unsigned value) noexcept {
 
 }  // namespace
 
+/// Reads what `wake` writes, in the background; its completion is all that is needed.
+class ring::wake_watch final : public io_op {
+ public:
+  explicit wake_watch(int descriptor) noexcept : descriptor_(descriptor) {}
+  using io_op::start_in_background;
+
+ private:
+  void prepare(io_uring_sqe& entry) noexcept override {
+    entry.opcode = IORING_OP_READ;
+    entry.fd = descriptor_;
+    entry.addr = reinterpret_cast<std::uintptr_t>(&count_);
+    entry.len = sizeof count_;
+  }
+  void completed(std::int32_t result, std::uint32_t, bool) noexcept override {
+    if (result > 0) resubmit();
+  }
+
+  int descriptor_;
+  std::uint64_t count_ = 0;
+};
+
 ring::ring(std::unique_ptr<kernel> behind) : kernel_(std::move(behind)), arrays_(kernel_->arrays()) {
   tail_ = submitted_ = load(arrays_.sq_tail);
 }
 
 ring::~ring() {
-  RINGMILL_CHECK(in_flight_ == 0, "a ring was destroyed with operations in flight: end the handles that watch in the "
-                                  "background (pools, signals) before the loop");
+  if (wake_watch_) cancel_and_wait(*wake_watch_);
+  RINGMILL_CHECK(in_flight_ == 0,
+                 "a ring was destroyed with operations in flight: end the handles that watch in the "
+                 "background (pools, signals) before the loop");
 }
 
 ring& ring::current() {
@@ -87,7 +110,19 @@ void ring::poll() {
   collect();
 }
 
+int ring::poll_fd() {
+  listen_for_wakes();
+  return kernel_->poll_descriptor();
+}
+
+void ring::listen_for_wakes() {
+  if (wake_watch_) return;
+  wake_watch_ = std::make_unique<wake_watch>(kernel_->wake_descriptor());
+  wake_watch_->start_in_background(*this);
+}
+
 void ring::wait(std::optional<time_point> deadline) {
+  listen_for_wakes();
   fill_from_list();
   if (has_completions() || first_) {
     enter(false, std::nullopt);

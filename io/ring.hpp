@@ -1,14 +1,14 @@
 // The ring: prepares submission entries, enters the kernel once a turn, and hands completions to their operations.
 //
-// Deliberately not here: what an operation means (io/ops.hpp), who stands behind the arrays (io/kernel.hpp), and timers,
-// which live in user space (runtime/timer_queue.hpp).
+// Deliberately not here: what an operation means (io/ops.hpp), who stands behind the arrays (io/kernel.hpp), and
+// timers, which live in user space (runtime/timer_queue.hpp).
 #pragma once
 
 #include <cstdint>
-#include <memory>
 
 #include <ringmill/io/io_op.hpp>
 #include <ringmill/io/kernel.hpp>
+#include <ringmill/runtime/detail/unique_ptr.hpp>
 #include <ringmill/runtime/driver.hpp>
 
 namespace ringmill {
@@ -36,8 +36,8 @@ class RINGMILL_API ring final : public driver {
 
   /// Hands it to the kernel on the next enter. When the array is full it waits in a first-in, first-out list.
   void start(io_op& op);
-  /// Asks the kernel to end it, through the same list. `done` if the kernel has never seen it; else its final completion
-  /// is still to come.
+  /// Asks the kernel to end it, through the same list. `done` if the kernel has never seen it; else its final
+  /// completion is still to come.
   cancel_result cancel(io_op& op) noexcept;
   /// For destructors, which cannot await: cancels and blocks until the final completion is in. Other completions that
   /// come meanwhile only wake their waiters. Returns at once if it is not in flight.
@@ -48,8 +48,8 @@ class RINGMILL_API ring final : public driver {
   void work_sent_out() noexcept { ++sent_out_; }
   void work_returned() noexcept { --sent_out_; }
 
-  /// Operations in flight, those in the background included.
-  std::size_t in_flight() const noexcept { return in_flight_; }
+  /// Operations in flight that someone awaits: without the watches in the background.
+  std::size_t in_flight() const noexcept { return in_flight_ - background_; }
   /// Who stands behind the arrays; for control calls (socket, bind, close...).
   kernel& backend() noexcept { return *kernel_; }
   const ring_statistics& statistics() const noexcept { return statistics_; }
@@ -58,10 +58,15 @@ class RINGMILL_API ring final : public driver {
   void poll() override;
   void wait(std::optional<time_point> deadline) override;
   bool can_wake() const noexcept override { return in_flight_ > background_ || sent_out_ > 0; }
+  void wake() noexcept override { kernel_->wake(); }
+
+  /// For a host's loop: readable, to poll(2) and its kind, when `loop::run_once` has something to do. The ring's own.
+  int poll_fd();
 
  private:
   friend class io_op;
   friend class ring_scope;
+  class wake_watch;
 
   io_uring_sqe* next_entry() noexcept;
   void enqueue(io_op& op) noexcept;
@@ -72,6 +77,7 @@ class RINGMILL_API ring final : public driver {
   void collect() noexcept;
   bool has_completions() const noexcept;
   void finished(io_op& op) noexcept;
+  void listen_for_wakes();
 
   std::unique_ptr<kernel> kernel_;
   ring_arrays arrays_;
@@ -82,6 +88,7 @@ class RINGMILL_API ring final : public driver {
   std::size_t in_flight_ = 0;
   std::size_t background_ = 0;
   std::size_t sent_out_ = 0;
+  std::unique_ptr<wake_watch> wake_watch_;  ///< from the first wait on
   ring_statistics statistics_;
 };
 

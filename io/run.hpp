@@ -1,8 +1,6 @@
 // run: the way in. Makes a ring and a loop on this thread and runs a task to its end.
 #pragma once
 
-#include <functional>
-#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -10,6 +8,8 @@
 #include <ringmill/io/kernel.hpp>
 #include <ringmill/io/ring.hpp>
 #include <ringmill/runtime/config.hpp>
+#include <ringmill/runtime/detail/functional.hpp>
+#include <ringmill/runtime/detail/unique_ptr.hpp>
 #include <ringmill/runtime/loop.hpp>
 
 namespace ringmill {
@@ -24,11 +24,11 @@ T run_on(std::unique_ptr<kernel> behind, task<T> root) {
 }
 
 /// Runs `root` to its end on a loop of its own and gives its value, or throws its error; operation_cancelled if it was
-/// cancelled. Throws std::logic_error when a loop runs on this thread already, and std::system_error, with the reason and
-/// the remedy, when io_uring is not to be had. Touches no signals.
+/// cancelled. Throws std::logic_error when a loop runs on this thread already, and std::system_error, with the reason
+/// and the remedy, when io_uring is not to be had. Touches no signals.
 template <class T>
 T run(task<T> root, const ring_options& options = ring_options()) {
-  if (detail::current_loop) {
+  if (detail::this_thread.attached_loop) {
     throw std::logic_error("run() inside of a running loop: co_await the task instead, or start it in a nursery");
   }
   return run_on(make_real_kernel(options), std::move(root));

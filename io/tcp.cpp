@@ -41,9 +41,7 @@ tcp_stream::connect_awaiter tcp_stream::connect(const address& peer) {
   return connect_awaiter(make_socket(ring::current().backend(), peer), peer);
 }
 
-void tcp_stream::shutdown_write() {
-  check(ring::current().backend().shutdown(socket_.number(), SHUT_WR), "shutdown");
-}
+void tcp_stream::shutdown_write() { check(ring::current().backend().shutdown(socket_.number(), SHUT_WR), "shutdown"); }
 
 address tcp_stream::peer() const {
   address where;

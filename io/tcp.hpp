@@ -13,8 +13,8 @@
 
 namespace ringmill {
 
-/// A connection. Move-only; closed when it dies. Reading and writing at the same time, from two tasks, is fine; two reads
-/// or two writes at the same time are not. It must not move or die while an operation on it is in flight.
+/// A connection. Move-only; closed when it dies. Reading and writing at the same time, from two tasks, is fine; two
+/// reads or two writes at the same time are not. It must not move or die while an operation on it is in flight.
 class RINGMILL_API tcp_stream {
  public:
   class [[nodiscard]] connect_awaiter;

@@ -29,7 +29,8 @@ fd make_memory(const char* name, std::size_t size) {
 }
 
 void seal(const fd& memory, int seals) {
-  if (fcntl(memory.number(), F_ADD_SEALS, seals | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0) fail("sealing shared memory");
+  if (fcntl(memory.number(), F_ADD_SEALS, seals | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+    fail("sealing shared memory");
 }
 
 void futex_wake(const std::atomic<std::uint32_t>& word) noexcept {
@@ -118,7 +119,8 @@ std::optional<response> host_channel::take() {
   const auto status = static_cast<response_status>(entry.status);
   if (status < response_status::ready || status > response_status::too_large) violated("its status");
   if ((status == response_status::ready) != (entry.sequence == 0)) violated("its status");
-  if (entry.offset > output_capacity_ || entry.length > output_capacity_ - entry.offset) violated("its place in memory");
+  if (entry.offset > output_capacity_ || entry.length > output_capacity_ - entry.offset)
+    violated("its place in memory");
   if (status == response_status::too_large && entry.needed <= output_capacity_) violated("the size that it needs");
   ++responses_taken_;
   return response{status, {responses_.data() + page_size + entry.offset, entry.length}, entry.needed};

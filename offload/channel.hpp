@@ -1,7 +1,8 @@
 // The shared memory between the host and one worker: two rings and two arenas. No system call but a futex wake.
 //
-// The host allocates in both arenas and trusts nothing that it reads: it keeps its indices in private memory, copies each
-// answer once, and checks the copy. After a protocol_violation the worker has to be killed and the channel thrown away.
+// The host allocates in both arenas and trusts nothing that it reads: it keeps its indices in private memory, copies
+// each answer once, and checks the copy. After a protocol_violation the worker has to be killed and the channel thrown
+// away.
 //
 // One task is in flight at a time, and all of both arenas is its own.
 #pragma once
@@ -22,7 +23,7 @@
 namespace ringmill::detail {
 
 /// A shared mapping.
-class mapping {
+class RINGMILL_API mapping {
  public:
   mapping() noexcept = default;
   /// Throws std::system_error.
@@ -54,7 +55,8 @@ struct response {
 /// The host's side. The memory lives as long as this, whatever the worker does.
 class RINGMILL_API host_channel {
  public:
-  /// Makes both memories, sealed. Capacities are at most 1 GiB. `generation` tells this channel from others of the slot.
+  /// Makes both memories, sealed. Capacities are at most 1 GiB. `generation` tells this channel from others of the
+  /// slot.
   host_channel(std::size_t input_capacity, std::size_t output_capacity, std::uint32_t generation);
   host_channel(const host_channel&) = delete;
   host_channel& operator=(const host_channel&) = delete;

@@ -1,8 +1,8 @@
 // Values as bytes: how arguments and results cross between processes of one program.
 //
 // The bytes are read by the same build on the same machine, so there is no byte order and no version; but they may have
-// been written by a process that was taken over. Reading is bounds-checked, reads every length once, and allocates no more
-// than the bytes at hand can fill (times sizeof(element) / encoded size, for elements larger than their encoding).
+// been written by a process that was taken over. Reading is bounds-checked, reads every length once, and allocates no
+// more than the bytes at hand can fill (times sizeof(element) / encoded size, for elements larger than their encoding).
 //
 // A value is aligned as its type wants it, relative to the first byte, so that spans can be looked at in place.
 //
@@ -12,17 +12,16 @@
 //   struct rm::codec<my::point_list> {
 //     template <class Sink>
 //     static void write(Sink& sink, const my::point_list& value) { rm::write_value(sink, value.points()); }
-//     static my::point_list read(rm::byte_reader& in) { return my::point_list(rm::read_value<std::vector<point>>(in)); }
+//     static my::point_list read(rm::byte_reader& in) { return my::point_list(rm::read_value<std::vector<point>>(in));
+//     }
 //   };
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -34,6 +33,7 @@
 #include <vector>
 
 #include <ringmill/offload/error.hpp>
+#include <ringmill/runtime/detail/functional.hpp>
 
 namespace ringmill {
 
@@ -69,8 +69,8 @@ class byte_writer {
   std::size_t size_ = 0;
 };
 
-/// Reads what a byte_writer wrote. The memory may be shared with a process that changes it meanwhile: what is checked is
-/// read once. Throws protocol_error at the end of the bytes.
+/// Reads what a byte_writer wrote. The memory may be shared with a process that changes it meanwhile: what is checked
+/// is read once. Throws protocol_error at the end of the bytes.
 class byte_reader {
  public:
   explicit byte_reader(std::span<const std::byte> bytes) noexcept : bytes_(bytes) {}
@@ -90,7 +90,8 @@ class byte_reader {
     std::uint64_t count = 0;
     std::memcpy(&count, take(sizeof count), sizeof count);
     asm volatile("" : "+r"(count));  // the compiler must not fetch it again after the check
-    if (count > remaining() / std::max<std::size_t>(element_size, 1)) throw protocol_error("a length exceeds its bytes");
+    if (count > remaining() / std::max<std::size_t>(element_size, 1))
+      throw protocol_error("a length exceeds its bytes");
     return static_cast<std::size_t>(count);
   }
   void expect_end() const {
@@ -128,7 +129,8 @@ concept plain = std::is_trivially_copyable_v<T> && std::is_object_v<T> && !holds
 /// `minimum`: the fewest bytes that a T can take. Both may be left out: false and 1.
 template <class T>
 struct codec {
-  static_assert(!std::is_pointer_v<T>, "a pointer means nothing in another process: pass the value, a string or a span");
+  static_assert(!std::is_pointer_v<T>,
+                "a pointer means nothing in another process: pass the value, a string or a span");
   static_assert(!std::is_reference_v<T>, "a reference means nothing in another process: pass the value");
   static_assert(std::is_pointer_v<T> || std::is_reference_v<T> || detail::always_false<T>,
                 "this type cannot cross to a worker: specialise rm::codec for it (offload/codec.hpp)");

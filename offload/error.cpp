@@ -27,9 +27,10 @@ int worker_crashed::signal() const noexcept { return WIFSIGNALED(wait_status_) ?
 int worker_crashed::exit_status() const noexcept { return WIFEXITED(wait_status_) ? WEXITSTATUS(wait_status_) : -1; }
 
 payload_too_large::payload_too_large(const char* which, std::size_t size, std::size_t capacity)
-    : std::runtime_error(std::string("the ") + which + " of a task take " + std::to_string(size) + " bytes, more than the " +
-                         std::to_string(capacity) + " shared with a worker: raise pool_options::" +
-                         (which[0] == 'a' ? "input_capacity" : "output_capacity")),
+    : std::runtime_error(
+          std::string("the ") + which + " of a task take " + std::to_string(size) + " bytes, more than the " +
+          std::to_string(capacity) +
+          " shared with a worker: raise pool_options::" + (which[0] == 'a' ? "input_capacity" : "output_capacity")),
       size_(size),
       capacity_(capacity) {}
 

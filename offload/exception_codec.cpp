@@ -35,12 +35,19 @@ constexpr known_type from_text() {
 
 /// The position is what crosses: both sides are the same program.
 const std::array known_types = {
-    from_text<std::runtime_error>(),   from_text<std::logic_error>(),     from_text<std::invalid_argument>(),
-    from_text<std::domain_error>(),    from_text<std::length_error>(),    from_text<std::out_of_range>(),
-    from_text<std::range_error>(),     from_text<std::overflow_error>(),  from_text<std::underflow_error>(),
+    from_text<std::runtime_error>(),
+    from_text<std::logic_error>(),
+    from_text<std::invalid_argument>(),
+    from_text<std::domain_error>(),
+    from_text<std::length_error>(),
+    from_text<std::out_of_range>(),
+    from_text<std::range_error>(),
+    from_text<std::overflow_error>(),
+    from_text<std::underflow_error>(),
     from_text<protocol_error>(),
     known_type{&typeid(std::bad_alloc), [](const std::string&) { return std::make_exception_ptr(std::bad_alloc()); }},
-    known_type{&typeid(timeout_error), [](const std::string& what) { return std::make_exception_ptr(timeout_error(what)); }},
+    known_type{&typeid(timeout_error),
+               [](const std::string& what) { return std::make_exception_ptr(timeout_error(what)); }},
 };
 
 enum class form : std::uint32_t { known, system, other };
@@ -129,7 +136,8 @@ std::size_t encode_current_exception(std::span<std::byte> memory) noexcept {
 }
 
 std::exception_ptr decode_exception(std::span<const std::byte> bytes) {
-  if (bytes.empty()) return std::make_exception_ptr(remote_error("unknown", "an exception that could not be described"));
+  if (bytes.empty())
+    return std::make_exception_ptr(remote_error("unknown", "an exception that could not be described"));
   byte_reader in(bytes);
   const auto how = static_cast<form>(read_value<std::uint32_t>(in));
   const auto number = read_value<std::uint32_t>(in);

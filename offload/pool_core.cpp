@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -33,10 +34,12 @@ class pool_core::control_watch final : public poll_op {
   pool_core& pool_;
 };
 
-// --- what the awaiting task asks ----------------------------------------------------------------------------------------
+// --- what the awaiting task asks
+// ----------------------------------------------------------------------------------------
 
 pool_task::~pool_task() {
-  RINGMILL_CHECK(state_ != state::queued && state_ != state::running, "a pool's task was destroyed before it had ended");
+  RINGMILL_CHECK(state_ != state::queued && state_ != state::running,
+                 "a pool's task was destroyed before it had ended");
 }
 
 bool pool_task::await_suspend(waiter& who) {
@@ -45,7 +48,12 @@ bool pool_task::await_suspend(waiter& who) {
   return true;
 }
 
-cancel_result pool_task::await_cancel() noexcept { return pool_->cancel(*this); }
+cancel_result pool_task::await_cancel(cancel_reason) noexcept { return pool_->cancel(*this); }
+
+void pool_task::await_describe(task_writer& out) const {
+  const int worker = pool_->worker_of(*this);
+  out.text(worker != 0 ? "a worker, pid " + std::to_string(worker) : "a worker that is free");
+}
 
 void pool_core::submit(pool_task& task) {
   if (unavailable_) throw pool_unavailable(unavailable_);
@@ -76,7 +84,8 @@ cancel_result pool_core::cancel(pool_task& task) noexcept {
   return cancel_result::pending();
 }
 
-// --- the pool and its workers -------------------------------------------------------------------------------------------
+// --- the pool and its workers
+// -------------------------------------------------------------------------------------------
 
 pool_core::pool_core(const pool_options& options)
     : options_(options), ring_(ring::current()), has_futex_(ring_.backend().supports(futex_wait_op::opcode)) {
@@ -102,13 +111,14 @@ void pool_core::start_zygote() {
 }
 
 void pool_core::start_worker(worker_slot& slot) {
-  slot.channel = std::make_unique<host_channel>(options_.input_capacity(), options_.output_capacity(), ++slot.generation);
+  slot.channel =
+      std::make_unique<host_channel>(options_.input_capacity(), options_.output_capacity(), ++slot.generation);
   if (!has_futex_) {
     slot.doorbell = fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!slot.doorbell) throw std::system_error(errno, std::generic_category(), "eventfd for a worker");
   }
-  const std::array<int, most_descriptors> descriptors = {slot.channel->request_memory(), slot.channel->response_memory(),
-                                                         slot.doorbell.number()};
+  const std::array<int, most_descriptors> descriptors = {slot.channel->request_memory(),
+                                                         slot.channel->response_memory(), slot.doorbell.number()};
   const std::span<const int> sent(descriptors.data(), slot.doorbell ? 3 : 2);
   if (!zygote_.spawn(slot.index, slot.generation, options_.niceness(), sent)) {
     throw std::system_error(errno, std::generic_category(), "asking the zygote for a worker");
@@ -140,7 +150,8 @@ void pool_core::heard(received_message& received) noexcept {
   const zygote_message& message = received.message;
   if (message.kind == message_kind::hello) {
     if (message.fingerprint != registry_fingerprint()) {
-      give_up("process_pool: the program's file was replaced: its workers would know other functions than this process");
+      give_up(
+          "process_pool: the program's file was replaced: its workers would know other functions than this process");
     }
     return;
   }
@@ -222,9 +233,8 @@ void pool_core::refill() noexcept {
       start_worker(*slot);
     } catch (const std::exception&) {
       slot->clear();
-      const bool none_left = std::all_of(slots_.begin(), slots_.end(), [](const auto& other) {
-        return other->now == worker_slot::state::empty;
-      });
+      const bool none_left = std::all_of(slots_.begin(), slots_.end(),
+                                         [](const auto& other) { return other->now == worker_slot::state::empty; });
       if (none_left) give_up("process_pool: no worker can be started: no memory, descriptors or processes are left");
       return;
     }
@@ -249,7 +259,8 @@ void pool_core::give_up(const char* why) noexcept {
   }
 }
 
-// --- tasks and answers --------------------------------------------------------------------------------------------------
+// --- tasks and answers
+// --------------------------------------------------------------------------------------------------
 
 void pool_core::dispatch() noexcept {
   for (auto& slot : slots_) {
@@ -338,6 +349,13 @@ void pool_core::enqueue(pool_task& task) noexcept {
 void pool_core::unlink(pool_task& task) noexcept {
   (task.previous_ ? task.previous_->next_ : first_) = task.next_;
   (task.next_ ? task.next_->previous_ : last_) = task.previous_;
+}
+
+int pool_core::worker_of(const pool_task& task) const noexcept {
+  for (const auto& slot : slots_) {
+    if (slot->task == &task) return slot->pid;
+  }
+  return 0;
 }
 
 std::vector<int> pool_core::worker_pids() const {

@@ -23,8 +23,9 @@ class RINGMILL_API pool_task {
   // The awaiter protocol (runtime/awaiter.hpp).
   bool await_ready() const noexcept { return false; }
   bool await_suspend(waiter& who);
-  cancel_result await_cancel() noexcept;
+  cancel_result await_cancel(cancel_reason) noexcept;
   bool await_must_resume() const noexcept { return state_ == state::ended; }
+  void await_describe(task_writer& out) const;
 
  protected:
   pool_task(pool_core& pool, std::uint64_t function) noexcept : pool_(&pool), function_(function) {}

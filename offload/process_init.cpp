@@ -28,10 +28,12 @@ namespace detail {
 void mark_as_worker() noexcept { own_role = role::worker; }
 
 void require_process_init() {
-  RINGMILL_CHECK(own_role != role::worker, "a process pool was made inside of a worker: workers would breed without end");
+  RINGMILL_CHECK(own_role != role::worker,
+                 "a process pool was made inside of a worker: workers would breed without end");
   if (own_role == role::unknown) {
     throw std::logic_error(
-        "a process pool needs this as the first line of main(int argc, char** argv): ringmill::process_init(argc, argv);");
+        "a process pool needs this as the first line of main(int argc, char** argv): ringmill::process_init(argc, "
+        "argv);");
   }
 }
 

@@ -11,7 +11,7 @@ std::size_t pool_options::default_workers() noexcept {
   return processors ? processors : 1;
 }
 
-process_pool::process_pool(const pool_options& options) : core_(std::make_unique<detail::pool_core>(options)) {}
+process_pool::process_pool(const pool_options& options) : core_(new detail::pool_core(options)) {}
 process_pool::~process_pool() = default;
 
 std::vector<int> process_pool::worker_pids() const { return core_->worker_pids(); }

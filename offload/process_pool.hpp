@@ -8,13 +8,12 @@
 //     rm::process_pool pool(rm::pool_options().workers(4));
 //     auto links = co_await pool.run<&extract_links>(html);
 //
-// A task that crashes costs only itself: it gets worker_crashed, the worker is replaced. One that takes too long is killed:
-// `co_await rm::with_timeout(2s, pool.run<&extract_links>(html))`.
+// A task that crashes costs only itself: it gets worker_crashed, the worker is replaced. One that takes too long is
+// killed: `co_await rm::with_timeout(2s, pool.run<&extract_links>(html))`.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -26,6 +25,7 @@
 #include <ringmill/offload/process_init.hpp>
 #include <ringmill/offload/registry.hpp>
 #include <ringmill/runtime/config.hpp>
+#include <ringmill/runtime/detail/owned_ptr.hpp>
 
 namespace ringmill {
 
@@ -35,7 +35,8 @@ class pool_options {
   pool_options() noexcept {}
   /// How many worker processes; by default as many as there are processors. At least 1.
   pool_options& workers(std::size_t count) noexcept { return workers_ = count ? count : 1, *this; }
-  /// Most bytes that the arguments of a task take, 64 MiB by default, at most 1 GiB. Memory is used only as it is written.
+  /// Most bytes that the arguments of a task take, 64 MiB by default, at most 1 GiB. Memory is used only as it is
+  /// written.
   pool_options& input_capacity(std::size_t bytes) noexcept { return input_capacity_ = bytes, *this; }
   /// The same for a result, or the text of an exception.
   pool_options& output_capacity(std::size_t bytes) noexcept { return output_capacity_ = bytes, *this; }
@@ -68,8 +69,8 @@ class pool_statistics {
 
 namespace detail {
 
-/// The awaiter of `process_pool::run`. Arguments are kept here until they are encoded; those that are views refer to the
-/// caller's memory, which has to stay until then.
+/// The awaiter of `process_pool::run`. Arguments are kept here until they are encoded; those that are views refer to
+/// the caller's memory, which has to stay until then.
 template <auto Function>
 class [[nodiscard("a task runs when it is awaited")]] pool_call final : public pool_task {
  public:
@@ -77,9 +78,9 @@ class [[nodiscard("a task runs when it is awaited")]] pool_call final : public p
   using result_type = typename types::result;
 
   template <class... Args>
-  explicit pool_call(pool_core& pool, Args&&... args)
+  explicit pool_call(pool_core & pool, Args && ... args)
       : pool_task(pool, registration<Function>::id()), args_(std::forward<Args>(args)...) {}
-  pool_call(pool_call&&) = default;
+  pool_call(pool_call &&) = default;
 
   result_type await_resume() {
     rethrow_failure();
@@ -99,8 +100,9 @@ class [[nodiscard("a task runs when it is awaited")]] pool_call final : public p
 
 }  // namespace detail
 
-/// A set of worker processes, each with a channel of its own, and one queue for all, first in, first out. Belongs to the
-/// loop it is made on; must outlive its tasks. Its destructor kills the workers and waits until they are gone (some ms).
+/// A set of worker processes, each with a channel of its own, and one queue for all, first in, first out. Belongs to
+/// the loop it is made on; must outlive its tasks. Its destructor kills the workers and waits until they are gone (some
+/// ms).
 class RINGMILL_API process_pool {
  public:
   /// Starts the workers. Throws std::logic_error outside of a loop or without process_init, and std::system_error.
@@ -111,8 +113,8 @@ class RINGMILL_API process_pool {
 
   /// co_await it: `Function(args...)`, run in a worker. Gives its value or throws its exception (standard types as
   /// themselves, others as remote_error); worker_crashed when its worker died while it ran, payload_too_large,
-  /// protocol_violation, pool_unavailable. A task that is cancelled in the queue never runs; one that runs is killed with
-  /// its worker. Arguments and results cross as `codec` says.
+  /// protocol_violation, pool_unavailable. A task that is cancelled in the queue never runs; one that runs is killed
+  /// with its worker. Arguments and results cross as `codec` says.
   template <auto Function, class... Args>
   detail::pool_call<Function> run(Args&&... args) {
     return detail::pool_call<Function>(*core_, std::forward<Args>(args)...);
@@ -123,7 +125,7 @@ class RINGMILL_API process_pool {
   const pool_statistics& statistics() const noexcept;
 
  private:
-  std::unique_ptr<detail::pool_core> core_;
+  detail::owned_ptr<detail::pool_core> core_;
 };
 
 }  // namespace ringmill

@@ -41,19 +41,21 @@ bool add_to_registry(const char* name, registered_call call) noexcept {
 
 registered_call find_in_registry(function_id id) noexcept {
   const std::vector<entry>& all = entries();
-  const auto place =
-      std::lower_bound(all.begin(), all.end(), id, [](const entry& known, function_id wanted) { return known.id < wanted; });
+  const auto place = std::lower_bound(all.begin(), all.end(), id,
+                                      [](const entry& known, function_id wanted) { return known.id < wanted; });
   return place != all.end() && place->id == id ? place->call : nullptr;
 }
 
 void check_registry() {
   const std::vector<entry>& all = entries();
-  const auto twice = std::adjacent_find(all.begin(), all.end(), [](const entry& a, const entry& b) { return a.id == b.id; });
+  const auto twice =
+      std::adjacent_find(all.begin(), all.end(), [](const entry& a, const entry& b) { return a.id == b.id; });
   if (twice == all.end()) return;
   const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(twice->name, nullptr, nullptr, nullptr),
                                                          &std::free);
-  throw std::logic_error(std::string("two functions for workers have one name: ") + (text ? text.get() : twice->name) +
-                         "; rename one (a static function, or one in an unnamed namespace, is not told apart by its file)");
+  throw std::logic_error(
+      std::string("two functions for workers have one name: ") + (text ? text.get() : twice->name) +
+      "; rename one (a static function, or one in an unnamed namespace, is not told apart by its file)");
 }
 
 std::uint64_t registry_fingerprint() noexcept {

@@ -1,8 +1,9 @@
 // Which functions may be called in a worker, and under which number.
 //
-// A function is known by a hash of the name of a type that carries it as a template argument. (__PRETTY_FUNCTION__ gives
-// the same text for overloads and for lambdas.) It registers itself before main() in every program that mentions it in
-// `pool.run<&function>`; a worker, which is the same program, looks the number up in its own table: no address crosses.
+// A function is known by a hash of the name of a type that carries it as a template argument. (__PRETTY_FUNCTION__
+// gives the same text for overloads and for lambdas.) It registers itself before main() in every program that mentions
+// it in `pool.run<&function>`; a worker, which is the same program, looks the number up in its own table: no address
+// crosses.
 #pragma once
 
 #include <cstddef>
@@ -61,16 +62,19 @@ constexpr std::uint64_t hash_bytes(std::string_view text, std::uint64_t seed = 0
 
 template <class Function>
 struct signature {
-  static_assert(always_false<Function>, "pool.run<&function>: the template argument is the address of a plain function");
+  static_assert(always_false<Function>,
+                "pool.run<&function>: the template argument is the address of a plain function");
 };
 template <class Result, class... Params>
 struct signature<Result (*)(Params...)> {
-  static_assert(!((std::is_lvalue_reference_v<Params> && !std::is_const_v<std::remove_reference_t<Params>>) || ...),
-                "a function that runs in a worker cannot take a non-const reference: the caller would not see the change; "
-                "return the value instead");
-  static_assert(!(std::is_pointer_v<std::remove_cvref_t<Params>> || ...),
-                "a function that runs in a worker cannot take a pointer, which means nothing in another process: take a "
-                "string, a vector, a string_view or a span");
+  static_assert(
+      !((std::is_lvalue_reference_v<Params> && !std::is_const_v<std::remove_reference_t<Params>>) || ...),
+      "a function that runs in a worker cannot take a non-const reference: the caller would not see the change; "
+      "return the value instead");
+  static_assert(
+      !(std::is_pointer_v<std::remove_cvref_t<Params>> || ...),
+      "a function that runs in a worker cannot take a pointer, which means nothing in another process: take a "
+      "string, a vector, a string_view or a span");
   static_assert(!std::is_pointer_v<Result> && !codec_borrows<std::remove_cvref_t<Result>>,
                 "a function that runs in a worker cannot return a pointer or a view: return a string or a vector");
   using result = std::remove_cvref_t<Result>;

@@ -13,8 +13,8 @@
 
 namespace ringmill::detail {
 
-/// Armed with the number of answers that the host has taken, and again after each wake: if the worker has written more by
-/// the time it is armed, it completes at once. So no wake is lost.
+/// Armed with the number of answers that the host has taken, and again after each wake: if the worker has written more
+/// by the time it is armed, it completes at once. So no wake is lost.
 class worker_slot::futex_watch final : public futex_wait_op {
  public:
   explicit futex_watch(worker_slot& slot)

@@ -73,7 +73,8 @@ class zygote {
   void spawn(received_message& request) {
     const pid_t zygote_pid = getpid();
     // fork, and the pidfd after it: nobody but us reaps this child, so its number cannot be another's by then. A bare
-    // clone3 would give the pidfd at once, but leave the C library's and the sanitizers' state unprepared for the child.
+    // clone3 would give the pidfd at once, but leave the C library's and the sanitizers' state unprepared for the
+    // child.
     const pid_t pid = fork();
     if (pid == 0) become_worker(request, zygote_pid);
     zygote_message reply;

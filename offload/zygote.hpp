@@ -1,6 +1,7 @@
 // The zygote: this program started a second time, single-threaded, which does nothing but fork workers and reap them.
 //
-// The host is never forked: that would stop its loop for 17 ms per GiB of memory, and copy locks that other threads hold.
+// The host is never forked: that would stop its loop for 17 ms per GiB of memory, and copy locks that other threads
+// hold.
 #pragma once
 
 namespace ringmill::detail {

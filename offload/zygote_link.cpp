@@ -118,8 +118,7 @@ zygote_process zygote_process::start() {
   std::string marker = zygote_marker;
   std::string host = std::to_string(getpid());
   char* const arguments[] = {name.data(), marker.data(), host.data(), nullptr};
-  const int error =
-      posix_spawn(&made.pid_, "/proc/self/exe", &setup.actions, &setup.attributes, arguments, environ);
+  const int error = posix_spawn(&made.pid_, "/proc/self/exe", &setup.actions, &setup.attributes, arguments, environ);
   if (error != 0) throw std::system_error(error, std::generic_category(), "starting the zygote from /proc/self/exe");
   // Our child, and not waited for: the number is still its own.
   made.pidfd_ = fd(static_cast<int>(syscall(SYS_pidfd_open, made.pid_, 0)));

@@ -55,8 +55,8 @@ class RINGMILL_API zygote_process {
 
   zygote_process(zygote_process&& other) noexcept;
   zygote_process& operator=(zygote_process&& other) noexcept;
-  /// Hangs up and waits for the end of the process: milliseconds, as its workers are dead before it is. A zygote that does
-  /// not end within two seconds is killed.
+  /// Hangs up and waits for the end of the process: milliseconds, as its workers are dead before it is. A zygote that
+  /// does not end within two seconds is killed.
   ~zygote_process() { end(); }
   void end() noexcept;
 

@@ -1,8 +1,9 @@
 // What a loop needs below it. The ring of io/ is one; a virtual clock for tests is another.
 #pragma once
 
-#include <chrono>
 #include <optional>
+
+#include <ringmill/runtime/detail/chrono.hpp>
 
 namespace ringmill {
 
@@ -27,6 +28,9 @@ class driver {
   /// Can anything happen at all that would wake a task? If not, and no timer is armed, the loop is deadlocked.
   /// Watches in the background (a worker's futex, a signal) do not count.
   virtual bool can_wake() const noexcept = 0;
+
+  /// From any thread: makes a `wait`, this one or the next, come back at once.
+  virtual void wake() noexcept = 0;
 };
 
 /// `start + length`, at the end of time where that would overflow.

@@ -19,11 +19,12 @@ class event {
       return true;
     }
     void await_resume() const noexcept {}
-    cancel_result await_cancel() noexcept {
+    cancel_result await_cancel(cancel_reason) noexcept {
       event_.waiters_.leave(place_);
       return cancel_result::done();
     }
-    bool await_must_resume() const noexcept { return false; }
+    bool await_must_resume() const noexcept { return true; }
+    void await_describe(task_writer& out) const { out.text("an event", &event_); }
 
    private:
     event& event_;

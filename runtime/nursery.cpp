@@ -1,76 +1,98 @@
 #include <ringmill/runtime/nursery.hpp>
 
-#include <cstdio>
 #include <stdexcept>
 
+#include <ringmill/runtime/async_stack.hpp>
+#include <ringmill/runtime/log.hpp>
 #include <ringmill/runtime/loop.hpp>
 
 namespace ringmill {
+
+namespace {
+constexpr cancel_reason sibling_failed("another task of its nursery failed");
+}  // namespace
 
 nursery::~nursery() {
   RINGMILL_CHECK(size_ == 0, "a nursery was destroyed while its children run: co_await its run() to the end");
   if (suppressed_seen_) return;
   for (const std::exception_ptr& error : suppressed_) {
-    try {
-      std::rethrow_exception(error);
-    } catch (const std::exception& known) {
-      std::fprintf(stderr, "ringmill: a nursery had one more error: %s\n", known.what());
-    } catch (...) {
-      std::fprintf(stderr, "ringmill: a nursery had one more error, of an unknown type\n");
-    }
+    log(log_level::warning, "a nursery had one more error: " + describe_error(error));
   }
 }
 
 void nursery::open(waiter& joiner) {
   if (joiner_) throw std::logic_error("nursery::run() inside of its own run()");
   joiner_ = &joiner;
+  context_ = joiner.context();
   cancelled_ = false;
   cut_ = false;
   error_ = nullptr;
 }
 
-void nursery::adopt(task<> child) {
+detail::promise_base& nursery::adopt(task<> child) {
   if (!joiner_) {
-    throw std::logic_error("nursery::start() outside of run(): co_await nursery.run([&]() -> rm::task<> { ... }) around it");
+    throw std::logic_error(
+        "nursery::start() outside of run(): co_await nursery.run([&]() -> rm::task<> { ... }) around it");
   }
   child.await_ready();  // a moved-from task throws here
-  if (cancelled_) return;
   detail::promise_base& promise = *std::exchange(child.promise_, nullptr);
-  promise.in_nursery_ = true;
+  promise.owner_ = detail::promise_base::owner::nursery;
   promise.nursery_ = this;
+  promise.exchange_context(context_);
   promise.next_sibling_ = children_;
   if (children_) children_->previous_sibling_ = &promise;
   children_ = &promise;
   ++size_;
+  if (cancelled_) promise.why_cancelled_ = cancel_reason("its nursery was cancelled before it started");
   promise.wake();
+  return promise;
 }
 
-void nursery::cancel() noexcept {
+void nursery::cancel(cancel_reason why) noexcept {
   if (cancelled_ || !joiner_) return;
   cancelled_ = true;
   // Cancelling only enqueues: the list does not change under the iteration.
-  for (detail::promise_base* child = children_; child; child = child->next_sibling_) detail::request_cancel(*child);
+  for (detail::promise_base* child = children_; child; child = child->next_sibling_) {
+    detail::request_cancel(*child, why);
+  }
 }
 
 void nursery::unlink(detail::promise_base& child) noexcept {
+  if (&child == body_) body_ = nullptr;
   (child.previous_sibling_ ? child.previous_sibling_->next_sibling_ : children_) = child.next_sibling_;
   if (child.next_sibling_) child.next_sibling_->previous_sibling_ = child.previous_sibling_;
 }
 
 void nursery::child_ended(detail::promise_base& child) noexcept {
   std::exception_ptr error = static_cast<detail::task_promise<void>&>(child).take_error();
+  const bool is_body = &child == body_;
   unlink(child);
   child.handle().destroy();
-  if (error) {
-    if (error_) {
-      suppressed_.push_back(std::move(error));
-    } else {
-      error_ = std::move(error);
-      cancel();
-    }
-  }
+  if (error) failed(std::move(error), is_body);
   --size_;
   leave_if_empty();
+}
+
+void nursery::failed(std::exception_ptr error, bool is_body) noexcept {
+  if (policy_ == policy::collect) {
+    suppressed_.push_back(std::move(error));
+    return;
+  }
+  if (policy_ == policy::supervise && !is_body) {
+    try {
+      handler_(error);
+      return;
+    } catch (...) {
+      suppressed_.push_back(std::exchange(error, std::current_exception()));
+    }
+  }
+  if (error_) {
+    suppressed_seen_ = false;
+    suppressed_.push_back(std::move(error));
+  } else {
+    error_ = std::move(error);
+    cancel(sibling_failed);
+  }
 }
 
 void nursery::child_cancelled() noexcept {
@@ -80,11 +102,20 @@ void nursery::child_cancelled() noexcept {
 }
 
 void nursery::leave_if_empty() noexcept {
-  if (size_ == 0) std::exchange(joiner_, nullptr)->wake();
+  if (size_ != 0) return;
+  if (policy_ == policy::collect && !suppressed_.empty()) {
+    error_ = std::make_exception_ptr(exception_group(std::exchange(suppressed_, {})));
+  }
+  std::exchange(joiner_, nullptr)->wake();
 }
 
 void nursery::finish() {
   if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+}
+
+void nursery::describe(task_writer& out) const {
+  out.text("nursery of " + std::to_string(size_) + (cancelled_ ? ", cancelled" : ""));
+  for (const detail::promise_base* child = children_; child; child = child->next_sibling_) out.child(*child);
 }
 
 }  // namespace ringmill

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <coroutine>
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <source_location>
@@ -13,6 +14,7 @@
 
 #include <ringmill/runtime/awaiter.hpp>
 #include <ringmill/runtime/config.hpp>
+#include <ringmill/runtime/detail/frame_allocation.hpp>
 
 namespace ringmill {
 
@@ -24,15 +26,26 @@ class task_base;
 template <awaiter Awaiter>
 class await_proxy;
 
-/// Asks the task behind `promise` to stop, and all tasks that it awaits. Idempotent; only enqueues.
-RINGMILL_API void request_cancel(promise_base& promise) noexcept;
+/// Asks the task behind `promise` to stop, and all tasks that it awaits. Idempotent (the first reason stays); only
+/// enqueues.
+RINGMILL_API void request_cancel(promise_base& promise, cancel_reason why) noexcept;
+/// The same for one that runs: the tasks that it is just starting, one inside of the other, are asked as well.
+void note_cancel_of_running(promise_base& promise, cancel_reason why) noexcept;
 /// The second half of it: the request is noted in `promise`, its awaiter is now asked.
 RINGMILL_API void deliver_cancel(promise_base& promise) noexcept;
+/// Takes one from the loop's budget of inline steps; false: go through the ready queue.
+RINGMILL_API bool take_inline_budget() noexcept;
+RINGMILL_API bool has_inline_budget() noexcept;
+/// An exception leaves a coroutine that awaited at `where` last: noted for async_stack() (runtime/async_stack.hpp).
+RINGMILL_API void note_unwound(const std::source_location& where) noexcept;
 
-/// What all promises share. Between its start and its end a coroutine is owned either by the awaiting `task` object
-/// (its slot) or by a nursery.
+/// What all promises share. Between its start and its end a coroutine is owned by the awaiting `task` object (its
+/// slot), by a nursery, or by a generator object, which is told of its end as its state says.
 class RINGMILL_API promise_base : public waiter {
  public:
+  static void* operator new(std::size_t size) { return allocate_frame(size); }
+  static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
+
   std::suspend_always initial_suspend() noexcept { return {}; }
 
   auto final_suspend() noexcept {
@@ -48,59 +61,92 @@ class RINGMILL_API promise_base : public waiter {
   template <class Awaiter>
   auto await_transform(Awaiter&& what, std::source_location where = std::source_location::current()) noexcept {
     using type = std::remove_cvref_t<Awaiter>;
-    static_assert(awaiter<type>, "this cannot be awaited: it does not answer the five questions of runtime/awaiter.hpp");
-    static_assert(!std::is_lvalue_reference_v<Awaiter>, "await a temporary or std::move(it): it can be awaited only once");
-    static_assert(!std::is_aggregate_v<type>, "GCC 12 destroys awaited aggregates twice: give the awaiter a constructor");
+    static_assert(awaiter<type>, "this cannot be awaited: it does not answer the questions of runtime/awaiter.hpp");
+    static_assert(!std::is_lvalue_reference_v<Awaiter>,
+                  "await a temporary or std::move(it): it can be awaited only once");
+    static_assert(!std::is_aggregate_v<type>,
+                  "GCC 12 destroys awaited aggregates twice: give the awaiter a constructor");
     awaiter_ = &what;
     operations_ = &operations_of<type>;
     where_ = where;
     return await_proxy<type>(*this);
   }
 
-  /// Where it last awaited.
+  /// Where it last awaited; line 0: not yet.
   const std::source_location& where() const noexcept { return where_; }
+  /// When it was last suspended, by the loop's coarse clock.
+  time_point suspended_since() const noexcept { return suspended_since_; }
   bool has_ended() const noexcept { return state_ == state::ended; }
   bool was_started() const noexcept { return state_ != state::created; }
+  bool is_suspended() const noexcept { return state_ == state::suspended; }
+  cancel_reason why_cancelled() const noexcept { return why_cancelled_; }
+  /// What it awaits, while it is suspended: the object and what can be asked of it.
+  const void* awaited() const noexcept { return awaiter_; }
+  const awaiter_operations* awaited_operations() const noexcept { return operations_; }
+  /// The coroutine that awaits this one directly, if there is one.
+  const promise_base* awaited_by() const noexcept;
+  /// The next one in its nursery.
+  const promise_base* next_sibling() const noexcept { return next_sibling_; }
 
  protected:
+  enum class state : std::uint8_t { created, running, suspended, yielded, ended };
+  enum class owner : std::uint8_t { slot, nursery, generator };
+
   promise_base() noexcept : waiter(kind::coroutine) {}
+
+  std::coroutine_handle<promise_base> handle() noexcept {
+    return std::coroutine_handle<promise_base>::from_promise(*this);
+  }
+  void set_state(state now) noexcept { state_ = now; }
+  state current_state() const noexcept { return state_; }
 
  private:
   friend class ringmill::loop;
   friend class ringmill::nursery;
   friend class task_base;
+  friend class generator_base;
+  friend class fiber_base;
   template <awaiter Awaiter>
   friend class await_proxy;
-  friend void request_cancel(promise_base&) noexcept;
+  friend void request_cancel(promise_base&, cancel_reason) noexcept;
+  friend void note_cancel_of_running(promise_base&, cancel_reason) noexcept;
   friend void deliver_cancel(promise_base&) noexcept;
 
-  enum class state : std::uint8_t { created, running, suspended, ended };
-
-  std::coroutine_handle<promise_base> handle() noexcept {
-    return std::coroutine_handle<promise_base>::from_promise(*this);
-  }
   /// Starts or resumes the coroutine; returns when it is suspended or has ended.
   void resume() noexcept {
+    thread_state& thread = this_thread;
+    promise_base* const outer = thread.running;
+    thread.running = this;
     state_ = state::running;
     handle().resume();
+    thread.running = outer;
   }
   /// The loop has popped it: resume it, or destroy it if a cancel got through, and tell its owner if that was the end.
   void run() noexcept;
+  void tell_owner() noexcept;
   void destroy_cancelled() noexcept;
+  void destroy_frame() noexcept;
+  void suspended() noexcept {
+    const thread_state& thread = this_thread;
+    state_ = state::suspended;
+    suspended_since_ = thread.coarse_now;
+    home_ = thread.loop_id;
+  }
 
   state state_ = state::created;
-  bool cancel_requested_ = false;
-  bool cancel_delivered_ = false;  ///< the present awaiter was asked to stop, and said pending
-  bool abandoned_ = false;         ///< woken to be destroyed
-  bool bounced_ = false;           ///< its awaiter was ready, but the budget was used up
-  bool in_nursery_ = false;
+  owner owner_ = owner::slot;
+  bool abandoned_ : 1 = false;  ///< woken to be destroyed
+  bool bounced_ : 1 = false;    ///< its awaiter was ready, but the budget was used up
   union {
     task_base* slot_ = nullptr;
     nursery* nursery_;
+    class generator_base* generator_;
   };
   void* awaiter_ = nullptr;
   const awaiter_operations* operations_ = nullptr;
   std::source_location where_;
+  time_point suspended_since_;
+  cancel_reason why_cancelled_;
   promise_base* next_sibling_ = nullptr;  ///< in its nursery
   promise_base* previous_sibling_ = nullptr;
 };
@@ -112,40 +158,43 @@ class await_proxy {
   explicit await_proxy(promise_base& promise) noexcept : promise_(promise) {}
 
   bool await_ready() {
+    // Whoever awaits nothing but what is ready is cut off when its budget is used up, and not before.
+    if (is_cut_off() && !has_inline_budget()) return false;
     if (!target().await_ready()) return false;
-    promise_.bounced_ = !take_budget();
+    promise_.bounced_ = !take_inline_budget();
     return !promise_.bounced_;
   }
 
   bool await_suspend(std::coroutine_handle<>) {
-    if (promise_.bounced_ || promise_.cancel_requested_) {
+    if (promise_.bounced_ || is_cut_off()) {
       promise_.abandoned_ = !promise_.bounced_;
-      promise_.state_ = promise_base::state::suspended;
-      promise_.wake();
-      return true;
+      return pass_through_queue();
     }
     // Still `running` meanwhile: what the awaiter starts may cancel this very task, and finds it delivered below.
-    if (!target().await_suspend(promise_)) return false;
-    promise_.state_ = promise_base::state::suspended;
-    if (promise_.cancel_requested_) deliver_cancel(promise_);
+    if (!target().await_suspend(promise_)) {
+      if (takes_budget_itself || take_inline_budget()) return false;
+      promise_.bounced_ = true;
+      return pass_through_queue();
+    }
+    promise_.suspended();
+    if (promise_.why_cancelled_) deliver_cancel(promise_);
     return true;
   }
 
   decltype(auto) await_resume() { return target().await_resume(); }
 
  private:
-  static bool take_budget() noexcept;
+  static constexpr bool takes_budget_itself = requires { Awaiter::takes_inline_budget; };
+
+  bool is_cut_off() const noexcept { return !runs_when_cancelled<Awaiter>() && promise_.why_cancelled_; }
+  bool pass_through_queue() noexcept {
+    promise_.suspended();
+    promise_.wake();
+    return true;
+  }
   Awaiter& target() const noexcept { return *static_cast<Awaiter*>(promise_.awaiter_); }
   promise_base& promise_;
 };
-
-/// Takes one from the loop's budget of inline steps; false: go through the ready queue.
-RINGMILL_API bool take_inline_budget() noexcept;
-
-template <awaiter Awaiter>
-bool await_proxy<Awaiter>::take_budget() noexcept {
-  return take_inline_budget();
-}
 
 }  // namespace detail
 }  // namespace ringmill

@@ -9,17 +9,12 @@
 
 #include <ringmill/runtime/config.hpp>
 #include <ringmill/runtime/error.hpp>
+#include <ringmill/runtime/thread_state.hpp>
 
 namespace ringmill {
 
-class loop;
-class run_queue;
-
 namespace detail {
-/// The loop that runs on this thread, and its ready queue, or null.
-RINGMILL_API extern constinit thread_local loop* current_loop;
-RINGMILL_API extern constinit thread_local run_queue* current_ready_queue;
-class promise_base;
+class context_node;
 }  // namespace detail
 
 /// Something that waits to be run once: a suspended coroutine, or a combinator's note about one of its children.
@@ -35,9 +30,20 @@ class RINGMILL_API waiter {
   /// Woken, and not run yet. What it waited for has happened: a cancel that comes now comes too late.
   bool is_woken() const noexcept { return woken_; }
 
+  /// A coroutine, then its promise; else part of an awaiter.
+  bool is_coroutine() const noexcept { return kind_ == kind::coroutine; }
+
+  /// What surrounds it (runtime/context.hpp). An awaiter may look at it inside of `await_suspend` only.
+  const detail::context_node* context() const noexcept { return context_; }
+  /// From then on that is what surrounds what it starts; gives what did before. An awaiter that adds a node sets it
+  /// around the `await_suspend` of what is inside of it, and puts the old one back.
+  const detail::context_node* exchange_context(const detail::context_node* now) noexcept {
+    return std::exchange(context_, now);
+  }
+
  protected:
   enum class kind : std::uint8_t { coroutine, callback };
-  explicit waiter(kind what) noexcept : kind_(what) {}
+  explicit waiter(kind what) noexcept : kind_(what), home_(detail::this_thread.loop_id) {}
   ~waiter() = default;
 
  private:
@@ -45,8 +51,12 @@ class RINGMILL_API waiter {
   friend class run_queue;
 
   waiter* next_ = nullptr;
+  const detail::context_node* context_ = nullptr;
   kind kind_;
   bool woken_ = false;
+
+ protected:
+  std::uint16_t home_;  ///< the number of the loop that it belongs to, or 0: not known yet
 };
 
 /// A waiter that calls a function from the loop. For combinators; the function must not resume anything.
@@ -95,9 +105,11 @@ class run_queue {
 
 inline void waiter::wake() noexcept {
   RINGMILL_CHECK(!woken_, "a waiter was woken twice: its awaiter owes it exactly one wake");
-  RINGMILL_CHECK(detail::current_ready_queue, "a task was woken outside of its loop's thread");
+  run_queue* const ready = detail::this_thread.ready;
+  RINGMILL_CHECK(ready && (home_ == 0 || home_ == detail::this_thread.loop_id),
+                 "a task was woken outside of its loop's thread: use loop::post");
   woken_ = true;
-  detail::current_ready_queue->push(*this);
+  ready->push(*this);
 }
 
 }  // namespace ringmill

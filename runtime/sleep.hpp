@@ -1,8 +1,8 @@
 // Waiting for time, and giving way to others.
 #pragma once
 
-#include <chrono>
 
+#include <ringmill/runtime/detail/chrono.hpp>
 #include <ringmill/runtime/loop.hpp>
 
 namespace ringmill {
@@ -22,11 +22,12 @@ class sleep_awaiter : private timer {
     return true;
   }
   void await_resume() const noexcept {}
-  cancel_result await_cancel() noexcept {
-    current_loop->disarm(*this);
+  cancel_result await_cancel(cancel_reason) noexcept {
+    this_thread.attached_loop->disarm(*this);
     return cancel_result::done();
   }
-  bool await_must_resume() const noexcept { return false; }
+  bool await_must_resume() const noexcept { return true; }
+  void await_describe(task_writer& out) const { out.deadline("sleep_for", *this); }
 
  private:
   static void fire(timer& self) noexcept { static_cast<sleep_awaiter&>(self).waiter_->wake(); }
@@ -43,9 +44,10 @@ class yield_awaiter {
     return true;
   }
   void await_resume() const noexcept {}
-  // Never asked: the waiter is woken before anyone could.
-  cancel_result await_cancel() noexcept { return cancel_result::pending(); }
+  // Never asked to stop: the waiter is woken before anyone could.
+  cancel_result await_cancel(cancel_reason) noexcept { return cancel_result::pending(); }
   bool await_must_resume() const noexcept { return true; }
+  void await_describe(task_writer& out) const { out.text("yield"); }
 };
 
 /// `length` in nanoseconds, at the ends of their range where it would overflow.

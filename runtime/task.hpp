@@ -5,7 +5,6 @@
 #pragma once
 
 #include <exception>
-#include <memory>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
@@ -37,24 +36,34 @@ class RINGMILL_API task_base {
 
   // The awaiter protocol (runtime/awaiter.hpp).
   bool await_ready() const {
-    if (!promise_) throw std::logic_error("co_await on a task that was moved from: a task can be awaited only once");
+    if (!promise_ || promise_->was_started() || promise_->is_woken()) {
+      throw std::logic_error(
+          "co_await on a task that was awaited before or moved from: a task can be awaited only once");
+    }
     return false;
   }
+  static constexpr bool takes_inline_budget = true;
+  static constexpr bool is_task = true;
   bool await_suspend(waiter& who) {
-    if (!take_inline_budget()) {
-      prepare(who);
-      promise_->wake();
-      return true;
-    }
-    return start(who);
+    if (take_inline_budget()) return start(who);
+    start_later(who);
+    return true;
   }
-  cancel_result await_cancel() noexcept { return cancel_result::forward(*promise_); }
+  cancel_result await_cancel(cancel_reason) noexcept { return cancel_result::forward(*promise_); }
   bool await_must_resume() const noexcept { return promise_ != nullptr; }
+  void await_describe(task_writer& out) const {
+    if (promise_) out.child(*promise_);
+  }
 
   /// Like await_suspend, with the request to cancel already there: the body runs until it would suspend, and not on.
-  bool start_cancelled(waiter& who) {
-    promise_->cancel_requested_ = true;
+  bool start_cancelled(waiter& who, cancel_reason why) {
+    promise_->why_cancelled_ = why;
     return start(who);
+  }
+  /// Like await_suspend, but nothing of the body runs inside this call.
+  void start_later(waiter& who) noexcept {
+    prepare(who);
+    promise_->wake();
   }
 
  protected:
@@ -69,6 +78,7 @@ class RINGMILL_API task_base {
   void prepare(waiter& who) noexcept {
     waiter_ = &who;
     promise_->slot_ = this;
+    promise_->exchange_context(who.context());
   }
   bool start(waiter& who) {
     prepare(who);
@@ -97,15 +107,18 @@ class task_promise final : public promise_base {
 
   task<T> get_return_object() noexcept { return task<T>(this); }
   template <class Value>
-    requires std::is_constructible_v<T, Value&&>
+  requires std::is_constructible_v<T, Value&&>
   void return_value(Value&& value) {
     if constexpr (std::is_reference_v<T>) {
-      result_.template emplace<1>(std::addressof(value));
+      result_.template emplace<1>(__builtin_addressof(value));
     } else {
       result_.template emplace<1>(std::forward<Value>(value));
     }
   }
-  void unhandled_exception() noexcept { result_.template emplace<2>(std::current_exception()); }
+  void unhandled_exception() noexcept {
+    note_unwound(where());
+    result_.template emplace<2>(std::current_exception());
+  }
 
   T take() {
     if (result_.index() == 2) std::rethrow_exception(std::get<2>(std::move(result_)));
@@ -125,7 +138,10 @@ class task_promise<void> final : public promise_base {
  public:
   task<void> get_return_object() noexcept;
   void return_void() noexcept {}
-  void unhandled_exception() noexcept { error_ = std::current_exception(); }
+  void unhandled_exception() noexcept {
+    note_unwound(where());
+    error_ = std::current_exception();
+  }
   void take() {
     if (error_) std::rethrow_exception(std::move(error_));
   }
@@ -137,8 +153,8 @@ class task_promise<void> final : public promise_base {
 
 }  // namespace detail
 
-/// A lazy coroutine. Nothing of it runs before it is awaited (once, as an rvalue); one that never is, is destroyed unrun.
-/// `co_await` gives its value or throws its error. Move-only; must not be moved once it runs (checked).
+/// A lazy coroutine. Nothing of it runs before it is awaited (once, as an rvalue); one that never is, is destroyed
+/// unrun. `co_await` gives its value or throws its error. Move-only; must not be moved once it runs (checked).
 template <class T = void>
 class [[nodiscard("a task does nothing until it is awaited")]] task : public detail::task_base {
  public:
@@ -146,14 +162,15 @@ class [[nodiscard("a task does nothing until it is awaited")]] task : public det
   using value_type = T;
 
   T await_resume() {
-    static_assert(alignof(promise_type) <= 2 * sizeof(void*), "task<T> of an over-aligned T: put it behind a unique_ptr");
+    static_assert(alignof(promise_type) <= 2 * sizeof(void*),
+                  "task<T> of an over-aligned T: put it behind a unique_ptr");
     RINGMILL_CHECK(promise(), "the result of a cancelled task was asked for");
     return static_cast<promise_type*>(promise())->take();
   }
 
  private:
   friend promise_type;
-  explicit task(promise_type* promise) noexcept : task_base(promise) {}
+  explicit task(promise_type * promise) noexcept : task_base(promise) {}
 };
 
 inline task<void> detail::task_promise<void>::get_return_object() noexcept { return task<void>(this); }

@@ -1,25 +1,68 @@
 // For tests, a user's own too: a loop on a clock that jumps. Time passes only when nothing is ready, and then at once.
+//
+//   rm::testing::run(body());                 // an hour of sleep takes no time; what would hang throws deadlock_error
+//   ...
+//   group.start(worker);
+//   co_await rm::testing::all_blocked();      // the worker has gone as far as it can
 #pragma once
 
+#include <optional>
 #include <utility>
 
+#include <ringmill/runtime/config.hpp>
+#include <ringmill/runtime/detail/owned_ptr.hpp>
 #include <ringmill/runtime/loop.hpp>
+#include <ringmill/runtime/parking.hpp>
 
 namespace ringmill::testing {
 
 /// A driver without I/O whose clock jumps to the next deadline. A test that would hang throws deadlock_error instead.
-class virtual_clock final : public driver {
+/// Without a deadline it waits, in real time, for a post from another thread that was announced (loop::expected_post).
+class RINGMILL_API virtual_clock final : public driver {
  public:
+  virtual_clock();
+  ~virtual_clock() override;
+  virtual_clock(const virtual_clock&) = delete;
+  virtual_clock& operator=(const virtual_clock&) = delete;
+
   time_point now() noexcept override { return now_; }
   void poll() override {}
-  void wait(std::optional<time_point> deadline) override {
-    if (deadline && *deadline > now_) now_ = *deadline;
-  }
-  bool can_wake() const noexcept override { return false; }
+  void wait(std::optional<time_point> deadline) override;
+  void wake() noexcept override;
+  bool can_wake() const noexcept override { return !watchers_.empty(); }
 
  private:
+  friend class blocked_awaiter;
+  class doorbell;
+
   time_point now_ = time_point() + std::chrono::hours(1);
+  detail::owned_ptr<doorbell> doorbell_;  ///< what other threads ring
+  detail::parking_list watchers_;       ///< of all_blocked
 };
+
+/// What `all_blocked` gives.
+class [[nodiscard]] RINGMILL_API blocked_awaiter {
+ public:
+  blocked_awaiter() noexcept {}
+  blocked_awaiter(const blocked_awaiter&) noexcept {}
+  bool await_ready() const noexcept { return false; }
+  bool await_suspend(waiter& who);
+  void await_resume() const noexcept {}
+  cancel_result await_cancel(cancel_reason) noexcept {
+    clock_->watchers_.leave(place_);
+    return cancel_result::done();
+  }
+  bool await_must_resume() const noexcept { return true; }
+  void await_describe(task_writer& out) const { out.text("all_blocked"); }
+
+ private:
+  virtual_clock* clock_ = nullptr;
+  detail::parked place_;
+};
+
+/// co_await it: comes back when no task is ready any more, so that only the clock, or another thread, could go on. No
+/// time passes. Several tasks that wait so come back together.
+inline blocked_awaiter all_blocked() noexcept { return blocked_awaiter(); }
 
 /// Runs `root` to its end on a new loop with a virtual clock; as loop::run.
 template <class T>

@@ -38,6 +38,11 @@ class RINGMILL_API timer_queue {
     return heap_.empty() ? std::nullopt : std::optional(heap_.front().deadline);
   }
 
+  /// The end of time if it is not armed.
+  time_point deadline_of(const timer& item) const noexcept {
+    return item.is_armed() ? heap_[item.index_].deadline : time_point::max();
+  }
+
   /// `item` must not be armed.
   void arm(timer& item, time_point deadline);
   /// Nothing happens if it is not armed.

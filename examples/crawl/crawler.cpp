@@ -1,5 +1,6 @@
 #include "crawl/crawler.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <stdexcept>
@@ -36,7 +37,9 @@ bool is_html(const rm::http::response& page) {
   return type.substr(0, 9) == "text/html" || type.substr(0, 21) == "application/xhtml+xml";
 }
 
-bool is_redirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
+bool is_redirect(int status) {
+  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
 
 std::string host_and_port(const rm::url& where) {
   return std::string(where.host()) + ":" + std::to_string(where.effective_port());
@@ -51,6 +54,7 @@ crawler::crawler(const options& what, report& results)
       prefix_(seed_.href().substr(0, seed_.href().find_last_of('/') + 1)),
       client_(client_settings(what)),
       places_(what.concurrency) {
+  seen_.reserve(1 << 18);  // growing it later would hold the loop for several ms
   if (what.parse == parse_mode::workers) {
     pool_ = std::make_unique<rm::process_pool>(rm::pool_options().workers(what.workers));
   }
@@ -130,25 +134,33 @@ rm::task<> crawler::follow(const visit& from, const rm::http::response& page, pa
     co_return;
   }
   if (page.status != 200 || !is_html(page)) co_return;
-  const std::vector<std::string> links = co_await parse(page.body, record.url);
-  record.links = links.size();
+  const std::string links = co_await parse(page.body, record.url);
+  record.links = static_cast<std::size_t>(std::count(links.begin(), links.end(), '\n'));
   if (from.depth >= options_.max_depth) co_return;
-  for (const std::string& link : links) add(link, from.depth + 1);
+  // A page of a few MB may have a hundred thousand links: the loop is not held for all of them.
+  constexpr std::size_t links_per_turn = 500;
+  std::size_t taken = 0;
+  for (std::size_t begin = 0; begin < links.size();) {
+    if (++taken % links_per_turn == 0) co_await rm::yield();
+    const std::size_t end = links.find('\n', begin);
+    add(std::string_view(links).substr(begin, end - begin), from.depth + 1);
+    begin = end + 1;
+  }
 }
 
 /// In a worker, and once more in another one if that dies: it may have been killed by somebody else.
-rm::task<std::vector<std::string>> crawler::parse(const std::string& html, const std::string& url) {
+rm::task<std::string> crawler::parse(const std::string& html, const std::string& url) {
   if (!pool_) {
-    std::vector<std::string> links = parse_page(html, url, false);
+    std::string links = parse_page(html, url, false);
     co_return links;
   }
   try {
-    std::vector<std::string> links = co_await pool_->run<&parse_page>(html, url, options_.crash_on_marker);
+    std::string links = co_await pool_->run<&parse_page>(html, url, options_.crash_on_marker);
     co_return links;
   } catch (const rm::worker_crashed&) {
     report_.note_retry();
   }
-  std::vector<std::string> links = co_await pool_->run<&parse_page>(html, url, options_.crash_on_marker);
+  std::string links = co_await pool_->run<&parse_page>(html, url, options_.crash_on_marker);
   co_return links;
 }
 
@@ -190,9 +202,10 @@ rm::task<> crawler::wait_for_turn(host_rules& rules) {
   co_await rm::sleep_for(mine - now);
 }
 
-/// `link` is serialised, without a fragment, as the worker gives it; so what was seen is known without parsing it again.
-void crawler::add(const std::string& link, std::size_t depth) {
-  if (!seen_.insert(link).second) return;
+/// `link` is serialised, without a fragment, as the worker gives it; so what was seen is known without parsing it
+/// again.
+void crawler::add(std::string_view link, std::size_t depth) {
+  if (!seen_.emplace(link).second) return;
   std::optional<rm::url> where = rm::url::parse(link);
   if (!where || !in_scope(*where)) return;
   frontier_.push_back(visit{std::move(*where), depth});

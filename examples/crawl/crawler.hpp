@@ -6,7 +6,9 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_set>
+#include <vector>
 
 #include <ringmill/io/http/client.hpp>
 #include <ringmill/io/url.hpp>
@@ -19,8 +21,8 @@
 
 namespace crawl {
 
-/// Made inside of a loop; `run` crawls until nothing is left, the limit is reached, or it is cancelled. What it finds goes
-/// to the report, which belongs to the caller: it is there whatever happens to the crawl.
+/// Made inside of a loop; `run` crawls until nothing is left, the limit is reached, or it is cancelled. What it finds
+/// goes to the report, which belongs to the caller: it is there whatever happens to the crawl.
 class crawler {
  public:
   /// Throws std::invalid_argument if the seed is no http URL.
@@ -49,11 +51,11 @@ class crawler {
   ringmill::task<> visit_one(visit target, ringmill::semaphore::permit place);
   ringmill::task<page_record> fetch_and_parse(const visit& target);
   ringmill::task<> follow(const visit& from, const ringmill::http::response& page, page_record& record);
-  ringmill::task<std::vector<std::string>> parse(const std::string& html, const std::string& url);
+  ringmill::task<std::string> parse(const std::string& html, const std::string& url);
   ringmill::task<host_rules&> rules_of(const ringmill::url& where);
   ringmill::task<> read_robots(const ringmill::url& where, host_rules& rules);
   ringmill::task<> wait_for_turn(host_rules& rules);
-  void add(const std::string& link, std::size_t depth);
+  void add(std::string_view link, std::size_t depth);
   bool in_scope(const ringmill::url& where) const;
   bool more_to_start() const;
 

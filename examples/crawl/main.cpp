@@ -44,8 +44,10 @@ class output {
     }
   }
 
-  /// Writes on the ring; suspends.
-  rm::task<> write(std::string text) { co_await rm::write_all_op(descriptor_, std::as_bytes(std::span(text))); }
+  /// Writes on the ring; suspends. Goes on when it is cancelled: half a line, or none, would be lost.
+  rm::task<> write(std::string text) {
+    co_await rm::shield(rm::write_all_op(descriptor_, std::as_bytes(std::span(text))));
+  }
 
   /// What is left when the loop has ended. Throws std::system_error.
   void write_rest(std::string_view text) {
@@ -79,12 +81,24 @@ rm::task<> show_progress(output& out, crawl::report& report, crawl::crawler& cra
   }
 }
 
-/// How late a timer of a millisecond comes: how long the loop stood still.
+/// One look at a timer of a millisecond: how late it comes, or has come when the crawl ends before it.
+class lag_probe {
+ public:
+  explicit lag_probe(crawl::report& report) : report_(report) {}
+  lag_probe(const lag_probe&) = delete;
+  lag_probe& operator=(const lag_probe&) = delete;
+  ~lag_probe() { report_.note_lag(rm::loop::current().now() - before_ - 1ms); }
+
+ private:
+  crawl::report& report_;
+  rm::time_point before_ = rm::loop::current().now();
+};
+
+/// How long the loop stood still, its last turn included.
 rm::task<> measure_lag(crawl::report& report) {
   for (;;) {
-    const rm::time_point before = rm::loop::current().now();
+    const lag_probe probe(report);
     co_await rm::sleep_for(1ms);
-    report.note_lag(rm::loop::current().now() - before - 1ms);
   }
 }
 
@@ -135,9 +149,14 @@ void describe(CLI::App& app, crawl::options& options, bool& demo) {
   app.add_option("url", options.seed, "where to begin (http)");
   app.add_flag("--demo", demo, "crawl a site that this program serves to itself");
   app.add_option("--max-pages", options.max_pages, "stop after so many pages")->check(CLI::PositiveNumber);
-  app.add_option("--depth", options.max_depth, "follow links so many steps from the start");
-  app.add_option("--concurrency", options.concurrency, "requests at a time")->check(CLI::Range(1, 10000))->capture_default_str();
-  app.add_option("--workers", options.workers, "worker processes for parsing")->check(CLI::Range(1, 256))->capture_default_str();
+  app.add_option("--depth", options.max_depth, "follow links so many steps from the start")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--concurrency", options.concurrency, "requests at a time")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+  app.add_option("--workers", options.workers, "worker processes for parsing")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
   app.add_option("--parse", options.parse, "where pages are parsed: workers or inline")
       ->transform(CLI::CheckedTransformer(std::map<std::string, crawl::parse_mode>{
           {"workers", crawl::parse_mode::workers}, {"inline", crawl::parse_mode::inline_}}))
@@ -180,7 +199,8 @@ int crawl_and_report(crawl::options& options, bool demo) {
 
 int main(int argc, char** argv) {
   rm::process_init(argc, argv);
-  CLI::App app("Crawls a web site: fetches on one io_uring, parses in worker processes, prints a JSON line for each page.");
+  CLI::App app(
+      "Crawls a web site: fetches on one io_uring, parses in worker processes, prints a JSON line for each page.");
   crawl::options options;
   bool demo = false;
   describe(app, options, demo);

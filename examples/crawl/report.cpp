@@ -83,14 +83,15 @@ std::string report::status_line(std::size_t queued, std::size_t in_flight) const
 std::string report::summary() const {
   const auto elapsed = std::chrono::steady_clock::now() - start_;
   const double rate = static_cast<double>(pages_) / std::chrono::duration<double>(elapsed).count();
-  std::string text = fmt::format("{} pages in {} ({:.0f} pages/s), {:.1f} MB, {} links\n", pages_, seconds(elapsed), rate,
-                                 static_cast<double>(bytes_) / 1e6, links_);
+  std::string text = fmt::format("{} pages in {} ({:.0f} pages/s), {:.1f} MB, {} links\n", pages_, seconds(elapsed),
+                                 rate, static_cast<double>(bytes_) / 1e6, links_);
   text += "  status:";
   for (const auto& [status, count] : by_status_) text += fmt::format(" {}: {}", status, count);
   text += "\n";
   for (const auto& [error, count] : by_error_) text += fmt::format("  error: {}: {}\n", error, count);
-  text += fmt::format("  left out by robots.txt: {}; pages parsed again after a worker died: {}; worst lag of the loop: {:.1f} ms\n",
-                      disallowed_, retried_, static_cast<double>(worst_lag_.count()) / 1e6);
+  text += fmt::format(
+      "  left out by robots.txt: {}; pages parsed again after a worker died: {}; worst lag of the loop: {:.1f} ms\n",
+      disallowed_, retried_, static_cast<double>(worst_lag_.count()) / 1e6);
   return text;
 }
 

@@ -187,7 +187,7 @@ robots robots::parse(std::string_view text, std::string_view product_token) {
   result.rules_ = std::move(lines.result().rules);
   result.crawl_delay_ = lines.result().crawl_delay;
   result.sitemaps_ = std::move(lines.sitemaps);
-  std::stable_sort(result.rules_.begin(), result.rules_.end(), [](const rule& left, const rule& right) {
+  std::sort(result.rules_.begin(), result.rules_.end(), [](const rule& left, const rule& right) {
     if (left.pattern.size() != right.pattern.size()) return left.pattern.size() > right.pattern.size();
     return left.allow && !right.allow;
   });

@@ -62,7 +62,7 @@ std::optional<std::uint32_t> parse_strict_quad(std::string_view text) {
     const auto digits = static_cast<std::size_t>(end - text.begin());
     if (digits == 0 || digits > 3 || (digits > 1 && text.front() == '0')) return std::nullopt;
     std::uint32_t value = 0;
-    std::from_chars(text.data(), text.data() + digits, value);
+    for (const char digit : text.substr(0, digits)) value = 10 * value + static_cast<std::uint32_t>(digit - '0');
     if (value > 255) return std::nullopt;
     address = address << 8 | value;
     text.remove_prefix(digits);

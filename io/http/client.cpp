@@ -6,8 +6,9 @@
 #include <stdexcept>
 #include <system_error>
 
+#include <ringmill/io/http/detail/connection_pool.hpp>
 #include <ringmill/runtime/loop.hpp>
-#include <ringmill/runtime/with_timeout.hpp>
+#include <ringmill/runtime/timeout.hpp>
 
 namespace ringmill::http {
 
@@ -79,7 +80,9 @@ const std::error_category& client_category() noexcept {
 
 client::client(client_options options)
     : options_(std::move(options)),
-      pool_(options_.connections_per_host(), options_.max_idle(), options_.idle_timeout()) {}
+      pool_(
+          new detail::connection_pool(options_.connections_per_host(), options_.max_idle(), options_.idle_timeout())) {}
+client::~client() = default;
 
 task<response> client::get(std::string where) {
   request message;
@@ -152,12 +155,20 @@ address client::resolve(const ringmill::url& where) const {
 task<response> client::attempt(const ringmill::url& where, const request& message) {
   const address peer = resolve(where);
   task<detail::connection_pool::lease> waiting =
-      pool_.acquire(std::string(where.host()) + ':' + std::to_string(where.effective_port()));
+      pool_->acquire(std::string(where.host()) + ':' + std::to_string(where.effective_port()));
   detail::connection_pool::lease lease = co_await std::move(waiting);
-  if (detail::client_connection* pooled = lease.reuse()) {
+  detail::client_connection* pooled = lease.reuse();
+  while (pooled) {
+    // What came while it was idle is no response to anything (RFC 9112 9.2): a 408 on the way out, say, or just the
+    // end.
+    const bool has_input = co_await has_input_op(pooled->stream.native_handle());
+    if (!has_input) break;
+    pooled = lease.reuse();
+  }
+  if (pooled) {
     ++statistics_.reused;
     try {
-      task<response> exchanged = exchange(lease, *pooled, message);
+      task<response> exchanged = exchange(*pooled, message);
       response answer = co_await std::move(exchanged);
       co_return answer;
     } catch (const std::system_error&) {
@@ -170,7 +181,7 @@ task<response> client::attempt(const ringmill::url& where, const request& messag
   tcp_stream stream = co_await std::move(connecting);
   ++statistics_.connections;
   auto made = std::make_unique<detail::client_connection>(std::move(stream), options_.limits());
-  task<response> exchanged = exchange(lease, lease.adopt(std::move(made)), message);
+  task<response> exchanged = exchange(lease.adopt(std::move(made)), message);
   response answer = co_await std::move(exchanged);
   co_return answer;
 }
@@ -185,8 +196,7 @@ task<tcp_stream> client::connect(address peer) {
   }
 }
 
-task<response> client::exchange(detail::connection_pool::lease& lease, detail::client_connection& with,
-                                const request& message) {
+task<response> client::exchange(detail::client_connection& with, const request& message) {
   ++statistics_.requests;
   with.parser.reset(message.method);
   std::string wire;
@@ -207,7 +217,7 @@ task<response> client::exchange(detail::connection_pool::lease& lease, detail::c
     task<response> received = receive(with, message);
     response answer = co_await std::move(received);
     // More bytes than the response has: whose they are is anyone's guess, so nothing else is read from there.
-    if (with.parser.keep_alive() && with.begin == with.end && !send_error) lease.keep();
+    with.is_reusable = with.parser.keep_alive() && with.begin == with.end && !send_error;
     co_return answer;
   } catch (const std::system_error&) {
     if (send_error) std::rethrow_exception(send_error);

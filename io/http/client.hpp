@@ -12,13 +12,19 @@
 #include <ringmill/io/address.hpp>
 #include <ringmill/io/http/client_error.hpp>
 #include <ringmill/io/http/client_options.hpp>
-#include <ringmill/io/http/connection_pool.hpp>
 #include <ringmill/io/http/message.hpp>
+#include <ringmill/io/tcp.hpp>
 #include <ringmill/io/url.hpp>
 #include <ringmill/runtime/config.hpp>
+#include <ringmill/runtime/detail/owned_ptr.hpp>
 #include <ringmill/runtime/task.hpp>
 
 namespace ringmill::http {
+
+namespace detail {
+class client_connection;
+class connection_pool;
+}  // namespace detail
 
 /// What a client has done; always counted.
 class client_statistics {
@@ -38,6 +44,9 @@ class client_statistics {
 class RINGMILL_API client {
  public:
   explicit client(client_options options = client_options());
+  client(const client&) = delete;
+  client& operator=(const client&) = delete;
+  ~client();
 
   /// The response to a GET, with its whole body. User name, password and fragment of the URL are not sent.
   task<response> get(std::string where);
@@ -52,14 +61,13 @@ class RINGMILL_API client {
   task<response> follow(ringmill::url where, request message);
   task<response> attempt(const ringmill::url& where, const request& message);
   task<tcp_stream> connect(address peer);
-  task<response> exchange(detail::connection_pool::lease& lease, detail::client_connection& with,
-                          const request& message);
+  task<response> exchange(detail::client_connection& with, const request& message);
   task<response> receive(detail::client_connection& from, const request& message);
   address resolve(const ringmill::url& where) const;
   void complete(request& message, const ringmill::url& where) const;
 
   client_options options_;
-  detail::connection_pool pool_;
+  ringmill::detail::owned_ptr<detail::connection_pool> pool_;
   client_statistics statistics_;
 };
 

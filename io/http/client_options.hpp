@@ -1,7 +1,6 @@
 // The limits and habits of an HTTP client.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -10,6 +9,7 @@
 #include <utility>
 
 #include <ringmill/io/http/message_parser.hpp>
+#include <ringmill/runtime/detail/chrono.hpp>
 #include <ringmill/runtime/driver.hpp>
 
 namespace ringmill::http {

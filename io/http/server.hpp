@@ -13,7 +13,6 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +21,7 @@
 #include <ringmill/io/http/server_options.hpp>
 #include <ringmill/io/tcp.hpp>
 #include <ringmill/runtime/config.hpp>
+#include <ringmill/runtime/detail/functional.hpp>
 #include <ringmill/runtime/nursery.hpp>
 #include <ringmill/runtime/semaphore.hpp>
 #include <ringmill/runtime/task.hpp>

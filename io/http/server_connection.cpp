@@ -10,7 +10,7 @@
 #include <ringmill/io/http/characters.hpp>
 #include <ringmill/runtime/error.hpp>
 #include <ringmill/runtime/loop.hpp>
-#include <ringmill/runtime/with_timeout.hpp>
+#include <ringmill/runtime/timeout.hpp>
 
 namespace ringmill::http::detail {
 

@@ -1,15 +1,15 @@
 // The limits of an HTTP server.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <functional>
 #include <utility>
 
 #include <ringmill/io/http/message.hpp>
 #include <ringmill/io/http/message_parser.hpp>
+#include <ringmill/runtime/detail/chrono.hpp>
+#include <ringmill/runtime/detail/functional.hpp>
 #include <ringmill/runtime/driver.hpp>
 
 namespace ringmill::http {

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
 #include <vector>
 
 #include <ringmill/io/ring.hpp>
@@ -12,6 +11,7 @@
 #include <ringmill/offload/pool_task.hpp>
 #include <ringmill/offload/process_pool.hpp>
 #include <ringmill/offload/zygote_link.hpp>
+#include <ringmill/runtime/detail/unique_ptr.hpp>
 
 namespace ringmill::detail {
 
@@ -25,6 +25,8 @@ class pool_core {
   /// Takes a task into the queue, and on to an idle worker. Throws payload_too_large, pool_unavailable.
   void submit(pool_task& task);
   cancel_result cancel(pool_task& task) noexcept;
+  /// The worker that runs it, or 0.
+  int worker_of(const pool_task& task) const noexcept;
   /// That worker has written something. Called from a completion: it wakes tasks and resumes none.
   void worker_spoke(worker_slot& slot) noexcept;
   /// The zygote has something to tell.

@@ -2,11 +2,11 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 
 #include <ringmill/io/fd.hpp>
 #include <ringmill/offload/channel.hpp>
 #include <ringmill/offload/pool_task.hpp>
+#include <ringmill/runtime/detail/unique_ptr.hpp>
 
 namespace ringmill::detail {
 

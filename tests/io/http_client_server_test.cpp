@@ -185,8 +185,45 @@ TEST_CASE("http client: a pooled connection that the server closed is replaced, 
       }
       CHECK(failed);
     };
-    const script answers = {{ok}, {ok}, {ok}};
+    // Each but the last is closed when its second request has been read.
+    const script answers = {{ok, ""}, {ok, ""}, {ok}};
     co_await with_script(answers, body);
+  });
+}
+
+TEST_CASE("http client: what a server says on an idle connection is nobody's response") {
+  on_each_kernel([]() -> rm::task<> {
+    const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
+    const auto serve = [&]() -> rm::task<> {
+      std::array<std::byte, 4096> buffer;
+      std::vector<rm::tcp_stream> kept;
+      // One says something unasked, one is closed, one goes on.
+      const std::vector<std::string> all = {"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", "", ok};
+      for (const std::string& unasked : all) {
+        rm::tcp_stream peer = co_await listener.accept();
+        co_await peer.read_some(buffer);
+        co_await peer.write_all(ok);
+        co_await rm::sleep_for(5ms);
+        co_await peer.write_all(unasked);
+        if (!unasked.empty()) kept.push_back(std::move(peer));
+      }
+    };
+    rm::nursery both;
+    co_await both.run([&]() -> rm::task<> {
+      both.start(serve);
+      http::client client;
+      for (const char* method : {"GET", "GET", "POST"}) {
+        const http::request message(method, "/");
+        const http::response answer = co_await client.send(url(listener.port()), message);
+        CHECK(answer.status == 200);
+        co_await rm::sleep_for(20ms);
+      }
+      CHECK(client.statistics().connections == 3);
+      CHECK(client.statistics().reused == 0);
+      CHECK(client.statistics().retries == 0);
+      both.cancel();
+    });
   });
 }
 

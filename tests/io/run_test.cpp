@@ -70,4 +70,3 @@ TEST_CASE("sleeping takes real time, and not much more") {
   };
   rm::run(body());
 }
-

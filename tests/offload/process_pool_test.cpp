@@ -18,6 +18,7 @@
 
 #include <ringmill/offload/process_pool.hpp>
 #include <ringmill/ringmill.hpp>
+#include <ringmill/runtime/inspect.hpp>
 
 #include "../support/kernels.hpp"
 
@@ -305,5 +306,23 @@ TEST_CASE("the loop goes on while workers are busy") {
       tasks.cancel();
     });
     CHECK(ticks == 20);
+  });
+}
+
+TEST_CASE("the task tree names the worker that a call waits for") {
+  on_each_kernel([]() -> rm::task<> {
+    rm::process_pool pool(rm::pool_options().workers(1));
+    const int worker = co_await pool.run<&work::own_pid>();
+    std::string tree;
+    rm::nursery calls;
+    co_await calls.run([&]() -> rm::task<> {
+      calls.start([&]() -> rm::task<> { co_await pool.run<&work::hang>(); });
+      calls.start([&]() -> rm::task<> { co_await pool.run<&work::hang>(); });
+      co_await rm::sleep_for(10ms);
+      tree = rm::dump_tasks();
+      calls.cancel();
+    });
+    CHECK(tree.find(": a worker, pid " + std::to_string(worker)) != std::string::npos);
+    CHECK(tree.find(": a worker that is free") != std::string::npos);
   });
 }

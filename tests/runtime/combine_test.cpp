@@ -10,8 +10,8 @@
 #include <ringmill/runtime/semaphore.hpp>
 #include <ringmill/runtime/sleep.hpp>
 #include <ringmill/runtime/testing.hpp>
+#include <ringmill/runtime/timeout.hpp>
 #include <ringmill/runtime/when_all.hpp>
-#include <ringmill/runtime/with_timeout.hpp>
 
 #include "../support/lifetime.hpp"
 
@@ -150,11 +150,13 @@ TEST_CASE("a semaphore hands its permits over in order of arrival") {
     rm::nursery children;
     co_await children.run([&]() -> rm::task<> {
       for (int i = 0; i < 5; ++i) {
-        children.start([&](int number) -> rm::task<> {
-          const rm::semaphore::permit permit = co_await gate.acquire();
-          order.push_back(number);
-          co_await rm::sleep_for(1ms);
-        }, i);
+        children.start(
+            [&](int number) -> rm::task<> {
+              const rm::semaphore::permit permit = co_await gate.acquire();
+              order.push_back(number);
+              co_await rm::sleep_for(1ms);
+            },
+            i);
       }
       co_return;
     });

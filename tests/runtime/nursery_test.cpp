@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <ringmill/runtime/nursery.hpp>
+#include <ringmill/runtime/shield.hpp>
 #include <ringmill/runtime/sleep.hpp>
 #include <ringmill/runtime/testing.hpp>
 
@@ -191,4 +192,102 @@ TEST_CASE("arguments are stored by value for as long as the child runs") {
   };
   run(body());
   CHECK(seen == "a string that is too long for the small buffer");
+}
+
+namespace {
+rm::task<> keep_view(std::string_view text, std::string& seen) {
+  co_await rm::sleep_for(1ms);
+  seen = text;
+}
+rm::task<> only_view(std::string_view text) {
+  co_await rm::sleep_for(1ms);
+  if (text != "a text that is too long to be stored in place") throw std::runtime_error("the text is gone");
+}
+}  // namespace
+
+TEST_CASE("an argument that a view is made of lives as long as the child") {
+  auto body = []() -> rm::task<> {
+    std::string seen;
+    rm::nursery group;
+    co_await group.run([&]() -> rm::task<> {
+      group.start(keep_view, std::string("a text that is too long to be stored in place"), std::ref(seen));
+      group.start(only_view, std::string("a text that is too long to be stored in place"));
+      co_return;
+    });
+    CHECK(seen == "a text that is too long to be stored in place");
+  };
+  run(body());
+}
+
+TEST_CASE("a nursery whose body was moved from is not left open") {
+  auto body = []() -> rm::task<> {
+    rm::nursery group;
+    auto gone = [] {
+      auto nothing = []() -> rm::task<> { co_return; };
+      rm::task<> first = nothing();
+      rm::task<> second = std::move(first);
+      return first;  // NOLINT: moved from, on purpose
+    };
+    CHECK_THROWS_AS(co_await group.run(gone), std::logic_error);
+    auto nothing = []() -> rm::task<> { co_return; };
+    CHECK_THROWS_AS(group.start(nothing), std::logic_error);
+  };
+  run(body());
+}
+
+TEST_CASE("an error is not lost when its handler throws") {
+  auto body = []() -> rm::task<> {
+    rm::nursery group = rm::nursery::supervising([](std::exception_ptr) { throw std::logic_error("no use"); });
+    bool caught = false;
+    try {
+      co_await group.run([&]() -> rm::task<> {
+        group.start([]() -> rm::task<> {
+          throw std::runtime_error("boom");
+          co_return;
+        });
+        co_return;
+      });
+    } catch (const std::logic_error&) {
+      caught = true;
+    }
+    CHECK(caught);
+    CHECK(group.suppressed().size() == 1);
+  };
+  run(body());
+  CHECK_THROWS_AS(rm::nursery::supervising({}), std::logic_error);
+}
+
+TEST_CASE("a task that cancels its own nursery starts nothing more, however many tasks lie between them") {
+  auto body = []() -> rm::task<> {
+    rm::nursery group;
+    bool started = false;
+    auto leaf = [&]() -> rm::task<> {
+      started = true;
+      co_return;
+    };
+    auto inner = [&]() -> rm::task<> {
+      group.cancel();
+      co_await leaf();
+    };
+    auto middle = [&]() -> rm::task<> { co_await inner(); };
+    co_await group.run(middle);
+    CHECK_FALSE(started);
+  };
+  run(body());
+}
+
+TEST_CASE("what runs in a shield is not asked to stop by a nursery that it cancels itself") {
+  auto body = []() -> rm::task<> {
+    rm::nursery group;
+    bool went_on = false;
+    auto shielded = [&]() -> rm::task<> {
+      group.cancel();
+      co_await rm::sleep_for(1ms);
+      went_on = true;
+    };
+    auto child = [&]() -> rm::task<> { co_await rm::shield(shielded()); };
+    co_await group.run(child);
+    CHECK(went_on);
+  };
+  run(body());
 }

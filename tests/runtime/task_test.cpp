@@ -6,8 +6,9 @@
 
 #include <ringmill/runtime/event.hpp>
 #include <ringmill/runtime/nursery.hpp>
-#include <ringmill/runtime/testing.hpp>
 #include <ringmill/runtime/sleep.hpp>
+#include <ringmill/runtime/testing.hpp>
+#include <ringmill/runtime/when_all.hpp>
 
 #include "../support/lifetime.hpp"
 
@@ -91,7 +92,9 @@ TEST_CASE("a million awaits that complete without suspending use bounded stack")
   CHECK(run(body()) == 1'000'000);
 }
 
-TEST_CASE("a chain of a hundred thousand awaiting tasks uses bounded stack") { CHECK(run(add_one(100'000)) == 100'000); }
+TEST_CASE("a chain of a hundred thousand awaiting tasks uses bounded stack") {
+  CHECK(run(add_one(100'000)) == 100'000);
+}
 
 TEST_CASE("cancelling a chain of a hundred thousand suspended tasks uses bounded stack and destroys every frame") {
   int alive = 0;
@@ -186,4 +189,71 @@ TEST_CASE("a result that arrives in the same turn as the cancel is delivered, an
   CHECK(delivered);
   CHECK_FALSE(went_on);
   CHECK(alive == 0);
+}
+
+TEST_CASE("a task that was awaited already cannot be awaited again") {
+  auto body = []() -> rm::task<> {
+    rm::task<int> once = answer();
+    const int value = co_await std::move(once);
+    CHECK(value == 42);
+    CHECK_THROWS_AS(co_await std::move(once), std::logic_error);
+  };
+  run(body());
+}
+
+TEST_CASE("a task that two others await belongs to the first, and the second is refused") {
+  auto body = []() -> rm::task<> {
+    rm::task<> shared = fail("of the first");
+    int refused = 0;
+    rm::nursery group = rm::nursery::supervising([&](std::exception_ptr) { ++refused; });
+    auto await_shared = [&]() -> rm::task<> { co_await std::move(shared); };
+    co_await group.run([&]() -> rm::task<> {
+      group.start(await_shared);
+      group.start(await_shared);
+      co_return;
+    });
+    CHECK(refused == 2);  // one by its error, one by the refusal
+  };
+  run(body());
+}
+
+TEST_CASE("awaits that complete inside of the call give way to others too") {
+  auto body = []() -> rm::task<> {
+    bool other_ran = false;
+    rm::nursery group;
+    int awaits = 0;
+    co_await group.run([&]() -> rm::task<> {
+      group.start([&]() -> rm::task<> {
+        other_ran = true;
+        co_return;
+      });
+      while (!other_ran && awaits < 100'000) {
+        ++awaits;
+        co_await rm::when_all(answer());
+      }
+    });
+    CHECK(awaits < 1000);
+  };
+  run(body());
+}
+
+TEST_CASE("a task that awaits nothing but what is ready is cut off all the same") {
+  auto body = []() -> rm::task<> {
+    rm::event set;
+    set.set();
+    int awaits = 0;
+    rm::nursery group;
+    co_await group.run([&]() -> rm::task<> {
+      group.start([&]() -> rm::task<> {
+        while (awaits < 1'000'000) {
+          ++awaits;
+          co_await set.wait();
+        }
+      });
+      co_await rm::yield();
+      group.cancel();
+    });
+    CHECK(awaits < 1000);
+  };
+  run(body());
 }

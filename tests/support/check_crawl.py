@@ -1,10 +1,14 @@
 #!/usr/bin/env python3
 """check_crawl.py CRAWL: the crawl program from outside: its output, its exit codes, and what is left when it is killed."""
+import fcntl
+import http.server
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 CRAWL = sys.argv[1]
@@ -75,6 +79,53 @@ def demo(*arguments):
     return {page["url"].split("/", 3)[3]: page for page in pages}
 
 
+def slow_reader():
+    """Standard output is a small pipe that nobody reads while the crawl ends."""
+    out, inlet = os.pipe()
+    fcntl.fcntl(inlet, fcntl.F_SETPIPE_SZ, 4096)
+    program = subprocess.Popen([CRAWL, "--demo"], stdout=inlet, stderr=subprocess.PIPE, text=True)
+    os.close(inlet)
+    time.sleep(2)
+    with os.fdopen(out, encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    _, err = program.communicate(timeout=60)
+    check("a reader that is slow gets every line, and each of them whole",
+          program.returncode == 0 and len({json.loads(line)["url"] for line in lines}) == 89, f"{len(lines)} lines {err}")
+
+
+class one_large_page(http.server.BaseHTTPRequestHandler):
+    """Four megabytes of links to elsewhere."""
+    page = b"".join(b'<a href="https://other.example/%d">a link</a>\n' % i for i in range(4_000_000 // 45))
+
+    def do_GET(self):
+        found = self.path == "/"
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(self.page) if found else 0))
+        self.end_headers()
+        if found:
+            self.wfile.write(self.page)
+
+    def log_message(self, *_):
+        pass
+
+
+def lag():
+    """How long the loop stood still for the last page of a crawl, which is its only one."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), one_large_page)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    worst = {}
+    for mode in ("workers", "inline"):
+        program = start(f"http://127.0.0.1:{server.server_port}/", "--parse", mode)
+        _, err = program.communicate(timeout=60)
+        assert program.returncode == 0, err
+        worst[mode] = float(re.search(r"worst lag of the loop: ([0-9.]+) ms", err)[1])
+    server.shutdown()
+    check("a page of 4 MB holds the loop when it is parsed there, and less when it is not",
+          worst["inline"] > 15 and worst["workers"] < worst["inline"] / 2, worst)
+    print(f"    worst lag: {worst['workers']} ms with workers, {worst['inline']} ms inline")
+
+
 def main():
     in_workers = demo()
     inline = demo("--parse", "inline")
@@ -82,7 +133,8 @@ def main():
     check("the page whose parser crashes is recorded as such",
           [page["error"] for page in in_workers.values() if page["error"]] == ["parser crashed"])
 
-    for arguments in ([], ["--demo", "http://127.0.0.1/"], ["https://127.0.0.1/"], ["--nonsense"], ["--demo", "--workers", "0"]):
+    for arguments in ([], ["--demo", "http://127.0.0.1/"], ["https://127.0.0.1/"], ["--nonsense"], ["--demo", "--workers", "0"],
+                      ["--demo", "--depth", "-1"]):
         program = start(*arguments)
         program.communicate(timeout=20)
         check(f"usage error for {arguments}", program.returncode == 2, program.returncode)
@@ -92,6 +144,9 @@ def main():
     program = start("--demo", "--jsonl", "/nonexistent/file")
     program.communicate(timeout=20)
     check("an output that cannot be had is exit code 3", program.returncode == 3, program.returncode)
+
+    slow_reader()
+    lag()
 
     program = start("--demo")
     _, workers = wait_for_workers(program, 2)

@@ -1,4 +1,5 @@
-// The kernels that a test of io/ runs on. Each test takes its kernel as a parameter, so that a simulated one can stand in.
+// The kernels that a test of io/ runs on. Each test takes its kernel as a parameter, so that a simulated one can stand
+// in.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -29,9 +30,7 @@ class kernel_factory {
   function make_;
 };
 
-inline std::vector<kernel_factory> all_kernels() {
-  return {kernel_factory("linux", &ringmill::make_real_kernel)};
-}
+inline std::vector<kernel_factory> all_kernels() { return {kernel_factory("linux", &ringmill::make_real_kernel)}; }
 
 /// Runs `body()`, which gives a task<>, once on each kernel, on a ring of the given size.
 template <class Body>

@@ -14,9 +14,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BUILD_ROOT", ROOT / "build" / "release"))
 LAYERS = ("runtime", "io", "offload")
 
-COMPILER = shlex.split(os.environ.get("CXX", "g++")) + [
-    "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror",
-    "-Wno-missing-field-initializers", f"-I{ROOT}/include", f"-I{BUILD}/include"]
+LANGUAGE = shlex.split(os.environ.get("CXX", "g++")) + ["-std=c++20", f"-I{ROOT}/include", f"-I{BUILD}/include"]
+COMPILER = LANGUAGE + [
+    "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Werror", "-Wno-missing-field-initializers"]
 
 
 def public_headers():
@@ -31,11 +31,23 @@ def compile_text(text):
     return "" if run.returncode == 0 else run.stderr or f"{COMPILER[0]} ended with {run.returncode}"
 
 
-def compile_all(units):
-    """Compiles {name: text}, one per core at a time. Gives a list of complaints."""
+def preprocess(text):
+    """The lines of `text` after preprocessing, without the blank ones and the line markers."""
+    run = subprocess.run(LANGUAGE + ["-E", "-x", "c++", "-"], input=text, text=True, capture_output=True)
+    lines = (line.strip() for line in run.stdout.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def in_parallel(function, items):
+    """Gives function(item) of each, in order; as many at a time as there are cores."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        answers = pool.map(compile_text, units.values())
-        return [f"{name} does not compile alone:\n{answer}" for name, answer in zip(units, answers) if answer]
+        return list(pool.map(function, items))
+
+
+def compile_all(units):
+    """Compiles {name: text}. Gives a list of complaints."""
+    answers = in_parallel(compile_text, units.values())
+    return [f"{name} does not compile alone:\n{answer}" for name, answer in zip(units, answers) if answer]
 
 
 def finish(complaints, what):

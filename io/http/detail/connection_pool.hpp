@@ -1,10 +1,9 @@
 // The connections of a client: how many there may be for an origin, and which idle ones can be used again.
 //
-// No background work: an idle connection that is too old is closed when the pool is next used. That a server has closed
-// an idle one shows only when it is used; the client tries again then.
+// No background work: an idle connection that is too old is closed when the pool is next used, and the client looks
+// then whether the server has closed it, or said something, meanwhile.
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <list>
 #include <memory>
@@ -15,6 +14,7 @@
 
 #include <ringmill/io/http/parser.hpp>
 #include <ringmill/io/tcp.hpp>
+#include <ringmill/runtime/detail/chrono.hpp>
 #include <ringmill/runtime/driver.hpp>
 #include <ringmill/runtime/semaphore.hpp>
 #include <ringmill/runtime/task.hpp>
@@ -33,6 +33,7 @@ class client_connection {
   std::vector<char> buffer;
   std::size_t begin = 0;  ///< of the bytes in `buffer` that wait for the parser
   std::size_t end = 0;
+  bool is_reusable = false;  ///< fit for another request: not closed when its lease dies
 };
 
 /// Belongs to one loop; must outlive its leases and whoever waits for one.
@@ -72,19 +73,17 @@ class connection_pool {
   };
 
  public:
-  /// One of the connections that an origin may have. Closes it, or puts it back after `keep`, when it dies.
+  /// One of the connections that an origin may have. When it dies, it closes it, or puts it back if it is reusable.
   class lease {
    public:
     lease(lease&&) noexcept = default;
     lease& operator=(lease&&) = delete;
     ~lease();
 
-    /// Takes an idle connection; null if there is none.
+    /// Takes an idle connection, in place of what the lease had; null if there is none.
     client_connection* reuse();
     /// A new one takes the place of what the lease had.
     client_connection& adopt(std::unique_ptr<client_connection> connection) noexcept;
-    /// It is fit for another request: do not close it.
-    void keep() noexcept { keep_ = true; }
 
    private:
     friend class connection_pool;
@@ -92,7 +91,6 @@ class connection_pool {
     use use_;
     semaphore::permit permit_;
     std::unique_ptr<client_connection> connection_;
-    bool keep_ = false;
   };
 
   connection_pool(std::size_t per_host, std::size_t max_idle, duration idle_timeout) noexcept

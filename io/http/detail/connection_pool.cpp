@@ -1,4 +1,4 @@
-#include <ringmill/io/http/connection_pool.hpp>
+#include <ringmill/io/http/detail/connection_pool.hpp>
 
 #include <ringmill/runtime/loop.hpp>
 
@@ -15,7 +15,7 @@ task<connection_pool::lease> connection_pool::acquire(std::string origin_key) {
 }
 
 connection_pool::lease::~lease() {
-  if (!connection_ || !keep_) return;
+  if (!connection_ || !connection_->is_reusable) return;
   try {
     use_.pool().put(use_.used(), std::move(connection_));
   } catch (const std::bad_alloc&) {
@@ -32,6 +32,7 @@ client_connection* connection_pool::lease::reuse() {
   idle.pop_back();
   connection_ = std::move(youngest->connection);
   pool.idle_.erase(youngest);
+  connection_->is_reusable = false;
   return connection_.get();
 }
 

@@ -1,0 +1,130 @@
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cstddef>
+#include <memory_resource>
+#include <stdexcept>
+
+#include <ringmill/runtime/detail/sanitizers.hpp>
+#include <ringmill/runtime/frame_memory.hpp>
+#include <ringmill/runtime/sleep.hpp>
+#include <ringmill/runtime/testing.hpp>
+
+namespace rm = ringmill;
+using rm::testing::run;
+using namespace std::chrono_literals;
+
+namespace {
+
+rm::task<> give_way() { co_await rm::yield(); }
+rm::task<> give_way_often(int times) {
+  for (int i = 0; i < times; ++i) co_await give_way();
+}
+
+class counting_memory final : public std::pmr::memory_resource {
+ public:
+  int allocated = 0;
+  int freed = 0;
+  std::size_t bytes = 0;  ///< not given back yet
+  bool is_full = false;
+
+ private:
+  void* do_allocate(std::size_t size, std::size_t alignment) override {
+    if (is_full) throw std::bad_alloc();
+    ++allocated;
+    bytes += size;
+    return std::pmr::new_delete_resource()->allocate(size, alignment);
+  }
+  void do_deallocate(void* memory, std::size_t size, std::size_t alignment) override {
+    ++freed;
+    bytes -= size;
+    std::pmr::new_delete_resource()->deallocate(memory, size, alignment);
+  }
+  bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override { return this == &other; }
+};
+
+class own_memory {
+ public:
+  explicit own_memory(std::pmr::memory_resource& memory) { rm::set_frame_memory(&memory); }
+  ~own_memory() { rm::set_frame_memory(nullptr); }
+  own_memory(const own_memory&) = delete;
+  own_memory& operator=(const own_memory&) = delete;
+};
+
+}  // namespace
+
+TEST_CASE("frames are counted, and none is left after a run") {
+  const rm::frame_statistics before = rm::current_frame_statistics();
+  {
+    const rm::task<> unrun = give_way();
+    CHECK(rm::current_frame_statistics().live == before.live + 1);
+  }
+  run(give_way_often(10));
+  const rm::frame_statistics after = rm::current_frame_statistics();
+  CHECK(after.made - before.made == 12);
+  CHECK(after.live == before.live);
+}
+
+TEST_CASE("the memory of a frame is used again by the next one of its size") {
+#ifdef RINGMILL_ASAN
+  const bool reuses = false;  // each frame is an allocation of its own, or a use after free would not be seen
+#else
+  const bool reuses = true;
+#endif
+  run(give_way_often(1));
+  const rm::frame_statistics before = rm::current_frame_statistics();
+  run(give_way_often(100));
+  const rm::frame_statistics after = rm::current_frame_statistics();
+  CHECK(after.made - before.made == 101);
+  CHECK(after.fetched - before.fetched == (reuses ? 0 : 101));
+  CHECK((after.kept_bytes > 0) == reuses);
+  CHECK(after.kept_bytes == before.kept_bytes);
+}
+
+TEST_CASE("a large frame is made and freed, and not kept") {
+  const auto large = []() -> rm::task<int> {
+    std::array<std::byte, 4096> buffer{};
+    co_await rm::yield();
+    buffer[17] = std::byte{42};
+    co_await rm::yield();
+    co_return static_cast<int>(buffer[17]);
+  };
+  const rm::frame_statistics before = rm::current_frame_statistics();
+  CHECK(run(large()) == 42);
+  const rm::frame_statistics after = rm::current_frame_statistics();
+  CHECK(after.fetched == before.fetched + 1);
+  CHECK(after.kept_bytes == before.kept_bytes);
+}
+
+TEST_CASE("frames come from a memory resource of one's own, and go back there") {
+  counting_memory memory;
+  {
+    const own_memory use(memory);
+    run(give_way_often(10));
+    CHECK(memory.allocated == 11);
+  }
+  run(give_way_often(10));
+  CHECK(memory.allocated == 11);
+  CHECK(memory.freed == 11);
+  CHECK(memory.bytes == 0);
+}
+
+TEST_CASE("a memory resource that is full throws at the call that makes the task") {
+  counting_memory memory;
+  memory.is_full = true;
+  const std::int64_t live = rm::current_frame_statistics().live;
+  {
+    const own_memory use(memory);
+    CHECK_THROWS_AS(give_way().await_ready(), std::bad_alloc);
+    CHECK(rm::current_frame_statistics().live == live);
+    memory.is_full = false;
+    run(give_way());
+  }
+  CHECK(memory.bytes == 0);
+}
+
+TEST_CASE("the memory cannot be changed while frames are alive") {
+  counting_memory memory;
+  const rm::task<> unrun = give_way();
+  CHECK_THROWS_AS(rm::set_frame_memory(&memory), std::logic_error);
+}

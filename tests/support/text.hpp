@@ -1,0 +1,28 @@
+// Looking for what a text should say; a failure shows the whole text.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+namespace support {
+
+/// Checks that `part` occurs in `text`.
+inline void contains(const std::string& text, const std::string& part) {
+  CAPTURE(text);
+  CAPTURE(part);
+  const bool found = text.find(part) != std::string::npos;
+  CHECK(found);
+}
+
+/// The first line of `text` in which `part` occurs; checks that there is one.
+inline std::string line_with(const std::string& text, const std::string& part) {
+  contains(text, part);
+  const std::size_t at = text.find(part);
+  if (at == std::string::npos) return {};
+  const std::size_t begin = at == 0 ? std::string::npos : text.rfind('\n', at - 1);
+  const std::size_t first = begin == std::string::npos ? 0 : begin + 1;
+  return text.substr(first, text.find('\n', at) - first);
+}
+
+}  // namespace support
