@@ -1,0 +1,44 @@
+// For figures that depend on what the process did before: memory that was freed is not given back to the system.
+#pragma once
+
+#include <malloc.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <stdexcept>
+
+namespace bench {
+
+/// What `function()` gives in a copy of this process: something that can be copied byte by byte.
+template <class Function>
+auto in_fresh_process(Function&& function) {
+  decltype(function()) result{};
+  int ends[2];
+  if (pipe(ends) != 0) throw std::runtime_error("pipe failed");
+  const pid_t child = fork();
+  if (child < 0) throw std::runtime_error("fork failed");
+  if (child == 0) {
+    malloc_trim(0);  // or what was freed before would be used again, and not be seen as growth
+    result = function();
+    _exit(write(ends[1], &result, sizeof result) == sizeof result ? 0 : 1);
+  }
+  close(ends[1]);
+  const bool complete = read(ends[0], &result, sizeof result) == sizeof result;
+  close(ends[0]);
+  waitpid(child, nullptr, 0);
+  if (!complete)
+    throw std::runtime_error("a process that was measured ended without a result: is there enough memory?");
+  return result;
+}
+
+/// Memory of this process that is in RAM.
+inline double resident_bytes() {
+  unsigned long all = 0, resident = 0;
+  std::FILE* const file = std::fopen("/proc/self/statm", "r");
+  if (!file || std::fscanf(file, "%lu %lu", &all, &resident) != 2) throw std::runtime_error("no /proc/self/statm");
+  std::fclose(file);
+  return static_cast<double>(resident) * static_cast<double>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace bench

@@ -1,0 +1,106 @@
+#include "measure.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+
+namespace bench {
+
+namespace {
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+std::string json(const std::string& name, const std::string& unit, const outcome& result) {
+  std::string peers;
+  for (const auto& [peer, value] : result.peers) {
+    peers += fmt::format("{}\"{}\":{:.4g}", peers.empty() ? "" : ",", peer, value);
+  }
+  return fmt::format(
+      R"({{"bench":"{}","unit":"{}","value":{:.4g},"limit":{:.4g},"ratio":{:.3g},"rounds":{},"spread":{:.2g},"peers":{{{}}}}})",
+      name, unit, result.value, result.limit, result.ratio, result.rounds, result.spread, peers);
+}
+
+std::string table_head() {
+  return fmt::format("{:<24} {:>6} {:>9} {:>9} {:>9} {:>7} {:>7}", "measure", "unit", "ringmill", "target", "limit",
+                     "ratio", "spread");
+}
+
+std::string table_line(const measure& what, const outcome& result) {
+  std::string line =
+      fmt::format("{:<24} {:>6} {:>9.4g} {:>9} {:>9.4g} {:>7.2f} {:>7.2f}", what.name, what.unit, result.value,
+                  what.target ? fmt::format("{:.4g}", *what.target) : "", result.limit, result.ratio, result.spread);
+  if (what.target) line += result.value <= *what.target ? "  met" : "  missed";
+  for (const auto& [peer, value] : result.peers) line += fmt::format("  {} {:.4g}", peer, value);
+  return line;
+}
+
+void print(const std::string& line) {
+  std::puts(line.c_str());
+  std::fflush(stdout);
+}
+
+int misused(const char* program, const std::vector<measure>& measures, std::string_view argument) {
+  std::string text =
+      fmt::format("{0}: no such measure or option: {1}\nusage: {0} [--json] [--quick] [NAME...]\n", program, argument);
+  text += "  --json   a line for each measure instead of the table\n";
+  text += "  --quick  few iterations: to see that it runs, the figures mean nothing\nmeasures:";
+  for (const measure& one : measures) text += " " + one.name;
+  std::fputs((text + "\n").c_str(), stderr);
+  return 2;
+}
+
+}  // namespace
+
+outcome run(const measure& what, const effort& how) {
+  const std::size_t rounds = how.rounds(what.rounds);
+  // Caches, branch predictors and free lists are warm in the first round too.
+  what.ours(effort(true));
+  what.limit(effort(true));
+  std::vector<double> ours, limits, ratios;
+  std::map<std::string, std::vector<double>> peers;
+  for (std::size_t round = 0; round < rounds; ++round) {
+    ours.push_back(what.ours(how));
+    limits.push_back(what.limit(how));
+    ratios.push_back(limits.back() / ours.back());
+    for (const auto& [name, peer] : what.peers) peers[name].push_back(peer(how));
+  }
+  const auto [smallest, largest] = std::minmax_element(ratios.begin(), ratios.end());
+  const double ratio = median(ratios);
+  outcome result{median(ours), median(limits), ratio, (*largest - *smallest) / ratio, rounds, {}};
+  for (const auto& [name, values] : peers) result.peers[name] = median(values);
+  return result;
+}
+
+int run_program(int argc, char** argv, const std::vector<measure>& measures) {
+  bool is_json = false, is_quick = false;
+  std::vector<const measure*> chosen;
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view argument = argv[i];
+    const auto named = std::find_if(measures.begin(), measures.end(), [&](auto& one) { return one.name == argument; });
+    if (argument == "--json") {
+      is_json = true;
+    } else if (argument == "--quick") {
+      is_quick = true;
+    } else if (named != measures.end()) {
+      chosen.push_back(&*named);
+    } else {
+      return misused(argv[0], measures, argument);
+    }
+  }
+  if (chosen.empty()) {
+    for (const measure& one : measures) chosen.push_back(&one);
+  }
+  if (!is_json) print(table_head());
+  for (const measure* one : chosen) {
+    const outcome result = run(*one, effort(is_quick));
+    print(is_json ? json(one->name, one->unit, result) : table_line(*one, result));
+  }
+  return 0;
+}
+
+}  // namespace bench
