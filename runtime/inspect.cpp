@@ -63,7 +63,7 @@ void task_writer::until(std::string_view what, time_point deadline) {
   text_ += ", " + seconds(deadline - loop::current().now()) + " left";
 }
 
-void task_writer::deadline(std::string_view what, const timer& item) { until(what, loop::current().deadline_of(item)); }
+void task_writer::deadline(std::string_view what, const timer& item) { until(what, item.deadline()); }
 
 void task_writer::line(const detail::promise_base& task, std::size_t depth) {
   text_.append(2 * std::min(depth, deepest_indent), ' ');

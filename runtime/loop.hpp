@@ -119,9 +119,8 @@ class RINGMILL_API loop {
   time_point now() noexcept { return driver_.now(); }
   /// What it was made on.
   driver& below() noexcept { return driver_; }
-  void arm(timer& item, time_point deadline) { timers_.arm(item, deadline); }
+  void arm(timer& item, time_point deadline) noexcept { timers_.arm(item, deadline); }
   void disarm(timer& item) noexcept { timers_.disarm(item); }
-  time_point deadline_of(const timer& item) const noexcept { return timers_.deadline_of(item); }
   /// While it lives a post may come: a loop with nothing else to wait for is not deadlocked.
   class RINGMILL_API expected_post {
    public:

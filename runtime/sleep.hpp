@@ -1,7 +1,6 @@
 // Waiting for time, and giving way to others.
 #pragma once
 
-
 #include <ringmill/runtime/detail/chrono.hpp>
 #include <ringmill/runtime/loop.hpp>
 
@@ -17,8 +16,8 @@ class sleep_awaiter : private timer {
   bool await_ready() const noexcept { return length_ <= duration::zero(); }
   bool await_suspend(waiter& who) {
     loop& here = loop::current();
-    waiter_ = &who;
     here.arm(*this, saturating_add(here.now(), length_));
+    waiter_ = &who;
     return true;
   }
   void await_resume() const noexcept {}
@@ -31,8 +30,10 @@ class sleep_awaiter : private timer {
 
  private:
   static void fire(timer& self) noexcept { static_cast<sleep_awaiter&>(self).waiter_->wake(); }
-  duration length_;
-  waiter* waiter_ = nullptr;
+  union {
+    duration length_;  ///< until it is armed
+    waiter* waiter_;   ///< from then on
+  };
 };
 
 class yield_awaiter {

@@ -2,63 +2,93 @@
 
 namespace ringmill {
 
-void timer_queue::arm(timer& item, time_point deadline) {
-  RINGMILL_CHECK(!item.is_armed(), "a timer was armed twice");
-  heap_.emplace_back();
-  sift_up(heap_.size() - 1, entry{deadline, sequence_++, &item});
+time_point timer_queue::time_of(ticks when) noexcept {
+  constexpr ticks sign = ticks{1} << 63;
+  return time_point(duration(static_cast<duration::rep>(when ^ sign)));
 }
 
-void timer_queue::disarm(timer& item) noexcept {
-  if (!item.is_armed()) return;
-  const std::size_t index = item.index_;
-  item.index_ = timer::unarmed;
-  const entry last = heap_.back();
-  heap_.pop_back();
-  if (index == heap_.size()) return;
-  // The last entry fills the gap: it may belong above as well as below.
-  if (index > 0 && last.before(heap_[(index - 1) / 4])) {
-    sift_up(index, last);
-  } else {
-    sift_down(index, last);
+/// Whatever lies at a lower level is before all that lies at a higher one, and so is a lower slot of the same level.
+std::optional<timer_queue::position> timer_queue::find_first() noexcept {
+  for (int level = 0; level < levels; ++level) {
+    while (occupied_[level] != 0) {
+      const int index = std::countr_zero(occupied_[level]);
+      const head& ring = heads_[level][index];
+      if (ring.next_ != &ring) return position{level, index};
+      occupied_[level] &= occupied_[level] - 1;  // all were disarmed
+    }
+  }
+  return std::nullopt;
+}
+
+/// The present with this digit in the place of its own, and none below.
+timer_queue::ticks timer_queue::beginning_of(position slot) const noexcept {
+  const int shift = slot.level * digit_bits;
+  const ticks higher = slot.level == levels - 1 ? 0 : present_ >> (shift + digit_bits) << (shift + digit_bits);
+  return higher | static_cast<ticks>(slot.index) << shift;
+}
+
+std::optional<time_point> timer_queue::next_deadline() noexcept {
+  const std::optional<position> first = find_first();
+  if (!first) return std::nullopt;
+  return time_of(earliest_of(heads_[first->level][first->index]).value_or(beginning_of(*first)));
+}
+
+/// Nothing if there are too many to look at each.
+std::optional<timer_queue::ticks> timer_queue::earliest_of(const head& ring) noexcept {
+  constexpr int most = 8;
+  ticks earliest = ticks_of(time_point::max());
+  int count = 0;
+  for (const link* item = ring.next_; item != &ring; item = item->next_) {
+    if (++count > most) return std::nullopt;
+    earliest = std::min(earliest, ticks_of(static_cast<const timer*>(item)->deadline_));
+  }
+  return earliest;
+}
+
+void timer_queue::fire_until(time_point now_point) noexcept {
+  const ticks now = ticks_of(now_point);
+  for (;;) {
+    const std::optional<position> first = find_first();
+    if (!first || beginning_of(*first) > now) break;
+    if (first->level == 0) {
+      present_ = std::max(present_, beginning_of(*first));
+      fire_all(*first);
+    } else {
+      spread(*first, now);
+    }
+  }
+  present_ = std::max(present_, now);
+}
+
+/// The ring of the slot, with `ring` as its head instead.
+void timer_queue::empty_into(head& ring, position slot) noexcept {
+  head& from = heads_[slot.level][slot.index];
+  occupied_[slot.level] &= ~(std::uint64_t{1} << slot.index);
+  ring.next_ = from.next_;
+  ring.previous_ = from.previous_;
+  ring.next_->previous_ = ring.previous_->next_ = &ring;
+}
+
+/// To lower levels: those of few timers to the lowest that there are for them, as seen from the first of them.
+void timer_queue::spread(position slot, ticks now) noexcept {
+  head ring;
+  empty_into(ring, slot);
+  present_ = std::max(present_, std::min(now, earliest_of(ring).value_or(beginning_of(slot))));
+  for (link* item = ring.next_; item != &ring;) {
+    timer& here = static_cast<timer&>(*item);
+    item = item->next_;
+    place(here);
   }
 }
 
-void timer_queue::fire_until(time_point now) noexcept {
-  while (!heap_.empty() && heap_.front().deadline <= now) {
-    timer& due = *heap_.front().item;
+void timer_queue::fire_all(position slot) noexcept {
+  head ring;
+  empty_into(ring, slot);
+  while (ring.next_ != &ring) {
+    timer& due = static_cast<timer&>(*ring.next_);
     disarm(due);
     due.fire_(due);
   }
-}
-
-void timer_queue::place(std::size_t index, const entry& what) noexcept {
-  heap_[index] = what;
-  what.item->index_ = static_cast<std::uint32_t>(index);
-}
-
-void timer_queue::sift_up(std::size_t index, entry what) noexcept {
-  while (index > 0) {
-    const std::size_t parent = (index - 1) / 4;
-    if (!what.before(heap_[parent])) break;
-    place(index, heap_[parent]);
-    index = parent;
-  }
-  place(index, what);
-}
-
-void timer_queue::sift_down(std::size_t index, entry what) noexcept {
-  for (;;) {
-    const std::size_t first = 4 * index + 1;
-    if (first >= heap_.size()) break;
-    std::size_t least = first;
-    for (std::size_t child = first + 1; child < first + 4 && child < heap_.size(); ++child) {
-      if (heap_[child].before(heap_[least])) least = child;
-    }
-    if (!heap_[least].before(what)) break;
-    place(index, heap_[least]);
-    index = least;
-  }
-  place(index, what);
 }
 
 }  // namespace ringmill

@@ -1,7 +1,9 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <vector>
 
@@ -60,4 +62,140 @@ TEST_CASE("ten thousand random timers, half of them disarmed, fire in sorted ord
   queue.fire_until(rm::time_point(std::chrono::nanoseconds(1000)));
   REQUIRE(log.size() == expected.size());
   for (std::size_t i = 0; i < log.size(); ++i) REQUIRE(log[i] == expected[i].second);
+}
+
+namespace {
+
+/// What a queue of timers should do, by the plainest means.
+class sorted_timers {
+ public:
+  void arm(rm::time_point deadline, int number) { deadlines_.emplace(std::pair(deadline, armed_++), number); }
+  void disarm(int number) {
+    std::erase_if(deadlines_, [&](const auto& entry) { return entry.second == number; });
+  }
+  std::vector<int> fire_until(rm::time_point now) {
+    std::vector<int> fired;
+    while (!deadlines_.empty() && deadlines_.begin()->first.first <= now) {
+      fired.push_back(deadlines_.begin()->second);
+      deadlines_.erase(deadlines_.begin());
+    }
+    return fired;
+  }
+  std::optional<rm::time_point> next_deadline() const {
+    return deadlines_.empty() ? std::nullopt : std::optional(deadlines_.begin()->first.first);
+  }
+  std::size_t size() const { return deadlines_.size(); }
+
+ private:
+  std::map<std::pair<rm::time_point, int>, int> deadlines_;
+  int armed_ = 0;
+};
+
+/// Between nothing and the end of time, each magnitude as likely as the other.
+rm::duration any_length(std::mt19937_64& random) {
+  const auto bits = random() % 64;
+  return rm::duration(bits == 0 ? 0 : static_cast<std::int64_t>(random() >> (64 - bits)));
+}
+
+}  // namespace
+
+TEST_CASE("timers of all magnitudes, armed and disarmed while time goes on, fire as a sorted list of them would") {
+  for (unsigned seed = 0; seed < 200; ++seed) {
+    CAPTURE(seed);
+    std::mt19937_64 random(seed);
+    std::vector<int> log;
+    rm::timer_queue queue;
+    sorted_timers model;
+    std::vector<std::unique_ptr<noting_timer>> timers;
+    rm::time_point now(any_length(random) / 4);
+    queue.fire_until(now);
+    for (int step = 0; step < 300; ++step) {
+      const auto what = random() % 8;
+      if (what < 5) {
+        const rm::time_point deadline = rm::saturating_add(now, any_length(random));
+        timers.push_back(std::make_unique<noting_timer>(log, static_cast<int>(timers.size())));
+        queue.arm(*timers.back(), deadline);
+        CHECK(timers.back()->deadline() == deadline);
+        model.arm(deadline, static_cast<int>(timers.size()) - 1);
+      } else if (what < 6 && !timers.empty()) {
+        const auto which = random() % timers.size();
+        queue.disarm(*timers[which]);
+        CHECK(!timers[which]->is_armed());
+        model.disarm(static_cast<int>(which));
+      } else {
+        const std::optional<rm::time_point> exact = model.next_deadline();
+        const std::optional<rm::time_point> next = queue.next_deadline();
+        REQUIRE(next.has_value() == exact.has_value());
+        if (exact) {
+          REQUIRE(*next <= *exact);
+          REQUIRE((*next > now || *exact <= now));  // or a loop that waits for it would spin
+        }
+        // To the next one, or anywhere.
+        now = exact && what == 6 ? std::max(now, *next) : rm::saturating_add(now, any_length(random) / 16);
+        log.clear();
+        queue.fire_until(now);
+        REQUIRE(log == model.fire_until(now));
+      }
+      REQUIRE(queue.size() == model.size());
+    }
+    for (auto& item : timers) queue.disarm(*item);
+    CHECK(queue.empty());
+    CHECK(!queue.next_deadline());
+  }
+}
+
+TEST_CASE("the next deadline is exact among a few timers, and comes closer until it is among many") {
+  std::vector<int> log;
+  rm::timer_queue queue;
+  rm::time_point now;
+  queue.fire_until(now);
+  const rm::time_point deadline(std::chrono::seconds(100));
+  std::vector<std::unique_ptr<noting_timer>> timers;
+  for (int i = 0; i < 1000; ++i) {
+    timers.push_back(std::make_unique<noting_timer>(log, i));
+    queue.arm(*timers.back(), deadline + std::chrono::nanoseconds(i));
+    if (i < 8) CHECK(queue.next_deadline() == deadline);
+  }
+  int steps = 0;
+  for (; log.empty(); ++steps) {
+    REQUIRE(queue.next_deadline() > now);
+    now = *queue.next_deadline();
+    queue.fire_until(now);
+  }
+  CHECK(now == deadline);
+  CHECK(steps <= 11);  // one for each digit
+  CHECK(log == std::vector<int>{0});
+  for (auto& item : timers) queue.disarm(*item);
+}
+
+TEST_CASE("a timer that fires may disarm others that are due at the same time") {
+  static rm::timer_queue* queue_of_all;
+  static rm::timer* victim;
+  std::vector<int> log;
+  rm::timer_queue queue;
+  queue_of_all = &queue;
+  noting_timer second(log, 2), third(log, 3);
+  victim = &second;
+  rm::timer first([](rm::timer&) noexcept { queue_of_all->disarm(*victim); });
+  const rm::time_point deadline(std::chrono::seconds(1));
+  queue.arm(first, deadline);
+  queue.arm(second, deadline);
+  queue.arm(third, deadline);
+  queue.fire_until(deadline);
+  CHECK(log == std::vector<int>{3});
+  CHECK(queue.empty());
+}
+
+TEST_CASE("a deadline that is over already counts as the present one's") {
+  std::vector<int> log;
+  rm::timer_queue queue;
+  const rm::time_point now(std::chrono::seconds(5));
+  queue.fire_until(now);
+  noting_timer present(log, 1), over(log, 2), first_of_all(log, 3);
+  queue.arm(present, now);
+  queue.arm(over, rm::time_point(std::chrono::seconds(1)));
+  queue.arm(first_of_all, rm::time_point::min());
+  CHECK(first_of_all.is_armed());
+  queue.fire_until(now);
+  CHECK(log == std::vector<int>{1, 2, 3});
 }
