@@ -165,7 +165,7 @@ void loop::run_until(const bool& over, bool is_cancelled) {
       throw deadlock_error(
           "deadlock: every task waits for another one, and no timer or operation is left to wake any\n" + tree);
     }
-    look_outside(std::nullopt);
+    look_outside(time_point::max());
   }
 }
 
@@ -181,7 +181,7 @@ void loop::shutdown(duration patience) {
       if (detached_.size() == 1 && !has_posted()) break;
       if (!can_go_on()) log(log_level::error, "tasks refuse to end at shutdown\n" + dump_tasks());
       RINGMILL_CHECK(can_go_on(), "detached tasks refuse to end after they were cancelled");
-      look_outside(named ? std::nullopt : std::optional(limit));
+      look_outside(named ? time_point::max() : limit);
       if (!named && now() >= limit) {
         named = true;
         log(log_level::warning, "tasks that have not ended since the loop's shutdown began\n" + dump_tasks());
@@ -225,30 +225,34 @@ void loop::run_tasks() noexcept {
   beat();
 }
 
-/// The second half: takes in what has happened, blocking for it, until `until` at the latest, if nothing is ready.
-void loop::look_outside(std::optional<time_point> until) {
-  bool clock_is_due = false;
-  bool was_busy = false;
+/// The second half: takes in what has happened; if nothing is ready it blocks for it, until `until` at the latest.
+void loop::look_outside(time_point until) {
   if (!ready_.empty() || has_posted()) {
     driver_.poll();
-    clock_is_due = was_busy = resumes_until_clock_read_ <= 0;
+    if (resumes_until_clock_read_ > 0) return;
+    const time_point before = detail::this_thread.coarse_now;
+    fire_timers();
+    adapt_clock_reads(detail::this_thread.coarse_now - before);
   } else if (until == time_point::min()) {
     driver_.poll();
-    clock_is_due = true;
+    fire_timers();
   } else {
-    ++statistics_.waits;
-    std::optional<time_point> deadline = timers_.next_deadline();
-    if (until && *until != time_point::max()) deadline = deadline ? std::min(*deadline, *until) : until;
-    driver_.wait(deadline);
-    clock_is_due = true;
+    wait(until);
+    fire_timers();
   }
-  if (clock_is_due) {
-    const time_point before = detail::this_thread.coarse_now;
-    const time_point now = read_clock();
-    if (was_busy) adapt_clock_reads(now - before);
-    resumes_until_clock_read_ = resumes_per_clock_read_;
-    if (!timers_.empty()) timers_.fire_until(now);
-  }
+  resumes_until_clock_read_ = resumes_per_clock_read_;
+}
+
+void loop::wait(time_point until) {
+  ++statistics_.waits;
+  std::optional<time_point> deadline = timers_.next_deadline();
+  if (until != time_point::max()) deadline = deadline ? std::min(*deadline, until) : until;
+  driver_.wait(deadline);
+}
+
+void loop::fire_timers() noexcept {
+  const time_point now = read_clock();
+  if (!timers_.empty()) timers_.fire_until(now);
 }
 
 /// A read takes some 25 ns: as much as four resumes of a task that only yields, and nothing beside one that computes.
