@@ -12,7 +12,7 @@ namespace ringmill {
 /// Frames of this thread; always counted.
 struct frame_statistics {
   std::uint64_t made = 0;      ///< frames made so far
-  std::uint64_t fetched = 0;   ///< of those, how many needed new memory
+  std::uint64_t fetched = 0;   ///< how many times memory was fetched for them: for one, or for many of one size
   std::int64_t live = 0;       ///< made here less destroyed here
   std::size_t kept_bytes = 0;  ///< in the free lists
 };

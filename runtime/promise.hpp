@@ -5,6 +5,7 @@
 // the one who waits. So no frame is ever destroyed from inside itself.
 #pragma once
 
+#include <bit>
 #include <coroutine>
 #include <cstddef>
 #include <cstdint>
@@ -39,27 +40,33 @@ RINGMILL_API bool has_inline_budget() noexcept;
 /// An exception leaves a coroutine that awaited at `where` last: noted for async_stack() (runtime/async_stack.hpp).
 RINGMILL_API void note_unwound(const std::source_location& where) noexcept;
 
+/// A source_location as the compiler hands it out. As a parameter of `await_transform` it takes no room in the frame,
+/// where GCC puts every object of a class that is made for an await.
+using source_pointer = decltype(__builtin_source_location());
+static_assert(sizeof(source_pointer) == sizeof(std::source_location));
+
 /// What all promises share. Between its start and its end a coroutine is owned by the awaiting `task` object (its
 /// slot), by a nursery, or by a generator object, which is told of its end as its state says.
 class RINGMILL_API promise_base : public waiter {
  public:
-  static void* operator new(std::size_t size) { return allocate_frame(size); }
-  static void operator delete(void* frame, std::size_t size) noexcept { free_frame(frame, size); }
+  static void* operator new(std::size_t size) { return this_threads_frames.take(size); }
+  static void operator delete(void* frame, std::size_t size) noexcept { this_threads_frames.give_back(frame, size); }
 
   std::suspend_always initial_suspend() noexcept { return {}; }
 
-  auto final_suspend() noexcept {
-    struct mark_ended {
-      promise_base& promise;
-      bool await_ready() noexcept { return false; }
-      void await_suspend(std::coroutine_handle<>) noexcept { promise.state_ = state::ended; }
-      void await_resume() noexcept {}
-    };
-    return mark_ended{*this};
-  }
+  class mark_ended {
+   public:
+    bool await_ready() noexcept { return false; }
+    template <class Promise>
+    void await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
+      static_cast<promise_base&>(coroutine.promise()).state_ = state::ended;
+    }
+    void await_resume() noexcept {}
+  };
+  mark_ended final_suspend() noexcept { return {}; }
 
   template <class Awaiter>
-  auto await_transform(Awaiter&& what, std::source_location where = std::source_location::current()) noexcept {
+  auto await_transform(Awaiter&& what, source_pointer where = __builtin_source_location()) noexcept {
     using type = std::remove_cvref_t<Awaiter>;
     static_assert(awaiter<type>, "this cannot be awaited: it does not answer the questions of runtime/awaiter.hpp");
     static_assert(!std::is_lvalue_reference_v<Awaiter>,
@@ -68,7 +75,7 @@ class RINGMILL_API promise_base : public waiter {
                   "GCC 12 destroys awaited aggregates twice: give the awaiter a constructor");
     awaiter_ = &what;
     operations_ = &operations_of<type>;
-    where_ = where;
+    where_ = std::bit_cast<std::source_location>(where);
     return await_proxy<type>(*this);
   }
 

@@ -64,7 +64,7 @@ duration saturating_duration(std::chrono::duration<Rep, Period> length) noexcept
 
 /// co_await it: comes back after `length` of monotonic time, measured from now. Zero or less does not suspend.
 template <class Rep, class Period>
-[[nodiscard]] detail::sleep_awaiter sleep_for(std::chrono::duration<Rep, Period> length) noexcept {
+[[nodiscard]] detail::sleep_awaiter sleep_for(const std::chrono::duration<Rep, Period>& length) noexcept {
   return detail::sleep_awaiter(detail::saturating_duration(length));
 }
 
