@@ -37,6 +37,9 @@ std::uint16_t next_loop_id() noexcept {
   return id;
 }
 
+/// What a waiter may do inside of one resume, see take_inline_budget().
+constexpr int inline_budget = 128;
+
 constexpr cancel_reason deadlocked("deadlock: nothing was left that could wake it");
 constexpr cancel_reason shut_down("its loop is shut down");
 constexpr cancel_reason detached_failed("a detached task failed");
@@ -106,6 +109,7 @@ loop::attachment::~attachment() {
   detail::this_thread.attached_loop = nullptr;
   detail::this_thread.ready = nullptr;
   detail::this_thread.loop_id = 0;
+  detail::this_thread.inline_steps = 0;
 }
 
 loop::expected_post::expected_post(loop& here) noexcept : loop_(&here) { ++here.expected_posts_; }
@@ -122,7 +126,7 @@ std::exception_ptr loop::run_to_end(detail::task_base& root) {
   running_scope scope(*this);
   root_waiter end;
   root.await_ready();  // a moved-from task throws here
-  budget_ = inline_budget;
+  detail::this_thread.inline_steps = inline_budget;
   root_ = &root;
   std::exception_ptr deadlock;
   try {
@@ -272,7 +276,7 @@ void loop::run_ready() noexcept {
   run_queue batch = ready_.take();
   while (waiter* item = batch.pop()) {
     item->woken_ = false;
-    budget_ = inline_budget;
+    detail::this_thread.inline_steps = inline_budget;
     ++statistics_.resumed;
     --resumes_until_clock_read_;
     if (item->kind_ == waiter::kind::coroutine) {

@@ -132,14 +132,6 @@ class RINGMILL_API loop {
    private:
     loop* loop_;
   };
-  /// May a task go on inside the present resume? False after 128 of those: then it has to pass through the ready queue,
-  /// which bounds both the stack and the time that one task can hold the loop by awaiting what is ready.
-  bool has_budget() const noexcept { return budget_ > 0; }
-  bool take_budget() noexcept {
-    if (budget_ == 0) return false;
-    --budget_;
-    return true;
-  }
 
   // Looking at it.
 
@@ -150,7 +142,6 @@ class RINGMILL_API loop {
   std::uint64_t heartbeat() const noexcept;
 
  private:
-  static constexpr int inline_budget = 128;
   static constexpr int most_resumes_per_clock_read = 256;
 
   /// The detached tasks' nursery never ends by itself, so nobody is told.
@@ -183,7 +174,6 @@ class RINGMILL_API loop {
   driver& driver_;
   run_queue ready_;
   timer_queue timers_;
-  int budget_ = 0;
   int resumes_per_clock_read_ = 1;
   int resumes_until_clock_read_ = 1;
   std::uint16_t id_;

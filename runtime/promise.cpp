@@ -14,16 +14,6 @@ cancel_reason current_cancel_reason() noexcept {
 
 namespace detail {
 
-bool has_inline_budget() noexcept {
-  loop* const here = this_thread.attached_loop;
-  return here && here->has_budget();
-}
-
-bool take_inline_budget() noexcept {
-  loop* const here = this_thread.attached_loop;
-  return here && here->take_budget();
-}
-
 void request_cancel(promise_base& promise, cancel_reason why) noexcept {
   if (promise.why_cancelled_ || promise.has_ended()) return;
   promise.why_cancelled_ = why;

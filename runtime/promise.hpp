@@ -34,9 +34,15 @@ RINGMILL_API void request_cancel(promise_base& promise, cancel_reason why) noexc
 void note_cancel_of_running(promise_base& promise, cancel_reason why) noexcept;
 /// The second half of it: the request is noted in `promise`, its awaiter is now asked.
 RINGMILL_API void deliver_cancel(promise_base& promise) noexcept;
-/// Takes one from the loop's budget of inline steps; false: go through the ready queue.
-RINGMILL_API bool take_inline_budget() noexcept;
-RINGMILL_API bool has_inline_budget() noexcept;
+/// May a task go on inside the present resume? False after 128 of those: then it has to pass through the ready queue,
+/// which bounds both the stack and the time that one task can hold the loop by awaiting what is ready.
+inline bool has_inline_budget() noexcept { return this_thread.inline_steps > 0; }
+inline bool take_inline_budget() noexcept {
+  thread_state& thread = this_thread;
+  if (thread.inline_steps == 0) return false;
+  --thread.inline_steps;
+  return true;
+}
 /// An exception leaves a coroutine that awaited at `where` last: noted for async_stack() (runtime/async_stack.hpp).
 RINGMILL_API void note_unwound(const std::source_location& where) noexcept;
 

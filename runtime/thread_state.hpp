@@ -24,6 +24,7 @@ class thread_state {
   run_queue* ready = nullptr;       ///< its ready queue
   promise_base* running = nullptr;  ///< the coroutine that holds the loop now
   fiber_base* fiber = nullptr;      ///< on whose stack this runs, if not on the thread's own
+  int inline_steps = 0;             ///< that are left of the present resume, see take_inline_budget()
   std::uint16_t loop_id = 0;        ///< the loop's number, to tell whose a waiter is
   time_point coarse_now{};          ///< the loop's clock when it last looked: for "since when", not for timers
 };
