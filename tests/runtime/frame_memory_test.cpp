@@ -2,13 +2,19 @@
 
 #include <array>
 #include <cstddef>
+#include <fstream>
 #include <memory_resource>
+#include <optional>
 #include <stdexcept>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include <ringmill/runtime/detail/sanitizers.hpp>
 #include <ringmill/runtime/frame_memory.hpp>
 #include <ringmill/runtime/sleep.hpp>
 #include <ringmill/runtime/testing.hpp>
+#include <ringmill/runtime/when_all.hpp>
 
 namespace rm = ringmill;
 using rm::testing::run;
@@ -127,4 +133,79 @@ TEST_CASE("the memory cannot be changed while frames are alive") {
   counting_memory memory;
   const rm::task<> unrun = give_way();
   CHECK_THROWS_AS(rm::set_frame_memory(&memory), std::logic_error);
+}
+
+namespace {
+
+/// Its frame has room for `Bytes` of its own.
+template <std::size_t Bytes>
+rm::task<std::size_t> with_bytes() {
+  std::array<unsigned char, Bytes> buffer;
+  buffer.fill(static_cast<unsigned char>(Bytes));
+  co_await rm::yield();
+  std::size_t right = 0;
+  for (const unsigned char byte : buffer) right += byte == static_cast<unsigned char>(Bytes);
+  co_return right;
+}
+
+template <std::size_t... Bytes>
+rm::task<> overlap(std::index_sequence<Bytes...>) {
+  const auto right = co_await rm::when_all(with_bytes<Bytes * 8 + 1>()...);
+  CHECK(right == std::make_tuple(Bytes * 8 + 1 ...));
+}
+
+std::size_t address_space() {
+  std::ifstream file("/proc/self/statm");
+  std::size_t pages = 0;
+  file >> pages;
+  return pages * 4096;
+}
+
+}  // namespace
+
+TEST_CASE("frames of all sizes live side by side") { run(overlap(std::make_index_sequence<140>())); }
+
+TEST_CASE("a crowd's frames do not overlap, and most of their memory goes back when it has gone") {
+  constexpr std::size_t crowd = 50'000;
+  const rm::frame_statistics before = rm::current_frame_statistics();
+  const std::size_t space = address_space();
+  {
+    std::vector<rm::task<>> all;
+    for (std::size_t i = 0; i < crowd; ++i) all.push_back(give_way());
+    CHECK(rm::current_frame_statistics().live == before.live + static_cast<std::int64_t>(crowd));
+#ifndef RINGMILL_ASAN
+    CHECK(address_space() - space > crowd * 100);
+#endif
+    // Every third, and then the others: blocks are empty only at the end.
+    for (std::size_t i = 0; i < crowd; i += 3) all[i] = give_way();
+  }
+  CHECK(rm::current_frame_statistics().live == before.live);
+  CHECK(rm::current_frame_statistics().kept_bytes - before.kept_bytes <= 1 << 20);
+#ifndef RINGMILL_ASAN
+  CHECK(address_space() - space < (4 << 20));
+#endif
+}
+
+TEST_CASE("a frame may be destroyed on another thread than the one that made it") {
+  for (int round = 0; round < 20; ++round) {
+    std::vector<rm::task<>> made;
+    for (int i = 0; i < 5'000; ++i) made.push_back(give_way());
+    const std::int64_t here = rm::current_frame_statistics().live;
+    std::thread([&made] {
+      made.clear();
+      CHECK(rm::current_frame_statistics().live == -5'000);
+      for (int i = 0; i < 5'000; ++i) made.push_back(give_way());
+    }).join();
+    made.clear();
+    CHECK(rm::current_frame_statistics().live == here - 5'000);
+    run(give_way_often(5'000));
+  }
+}
+
+TEST_CASE("a frame that outlives the free lists of its thread is freed all the same") {
+  static thread_local std::optional<rm::task<>> late;
+  std::thread([] {
+    late.reset();  // made before the free lists, so destroyed after them
+    late = give_way();
+  }).join();
 }
