@@ -3,11 +3,12 @@
 #include <cerrno>
 #include <system_error>
 
+#include <ringmill/io/fd.hpp>
 #include <ringmill/io/ring.hpp>
 
 namespace ringmill {
 
-io_op::io_op(io_op&& other) noexcept : ring_(other.ring_) {
+io_op::io_op(io_op&& other) noexcept : ring_(other.ring_), handle_(other.handle_) {
   RINGMILL_CHECK(!other.is_in_flight(), "an operation was moved while the kernel works on it");
 }
 
@@ -19,6 +20,7 @@ io_op::~io_op() {
 bool io_op::await_suspend(waiter& who) {
   waiter_ = &who;
   background_ = false;
+  vain_tries_ = 0;
   ring::current().start(*this);
   return true;
 }
@@ -26,8 +28,9 @@ bool io_op::await_suspend(waiter& who) {
 cancel_result io_op::await_cancel(cancel_reason) noexcept { return ring_->cancel(*this); }
 
 bool io_op::await_must_resume() const noexcept {
-  // A call that blocks one of the kernel's worker threads is interrupted by its cancel.
-  return result_ != -ECANCELED && !(cancel_asked_ && result_ == -EINTR);
+  // Not asked for here: its handle was closed, which is an error like others. A call that blocks one of the kernel's
+  // worker threads is interrupted by its cancel.
+  return !cancel_asked_ || (result_ != -ECANCELED && result_ != -EINTR);
 }
 
 void io_op::describe(task_writer& out) const { out.text("an operation of the kernel"); }
@@ -39,8 +42,14 @@ void io_op::completed(std::int32_t result, std::uint32_t, bool more) noexcept {
 }
 
 bool io_op::resubmit() {
-  if (cancel_asked_) return false;
+  if (cancel_asked_ || (handle_ && handle_->closing_)) return false;
   ring_->start(*this);
+  return true;
+}
+
+bool io_op::retry_later() {
+  if (cancel_asked_ || (handle_ && handle_->closing_)) return false;
+  ring_->pause(*this);
   return true;
 }
 

@@ -10,6 +10,7 @@ struct io_uring_sqe;
 
 namespace ringmill {
 
+class fd;
 class ring;
 
 /// Lives inside its awaiter, inside the coroutine's frame: no allocation. From the moment it is started until its final
@@ -35,6 +36,8 @@ class RINGMILL_API io_op {
 
  protected:
   io_op() noexcept = default;
+  /// One on a handle, which must stay where it is from the await on, and knows of it until its end.
+  explicit io_op(fd& handle) noexcept : handle_(&handle) {}
   /// An operation moves with its awaiter before it is started, never after (checked).
   io_op(io_op&& other) noexcept;
 
@@ -47,8 +50,13 @@ class RINGMILL_API io_op {
   /// The kernel's answer. Not final while `more` is set (multishot). The default keeps the final result and wakes.
   virtual void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept;
 
-  /// From `completed` only: goes on with what is left (a short write), unless a cancel was asked for: then false.
+  /// From `completed` only: goes on with what is left (a short write), unless a cancel was asked for or its handle is
+  /// being closed: then false.
   bool resubmit();
+  /// From `completed` only: starts it again when the kernel may have what it lacked (descriptors, memory): after 10 ms,
+  /// twice as long with each vain try up to 80 ms, or when a descriptor is closed on this ring. It counts as in flight
+  /// meanwhile. False: as above.
+  bool retry_later();
 
   /// Starts it without a waiter; `completed` has to be overridden. Throws std::logic_error without a ring.
   void start_in_background();
@@ -70,16 +78,19 @@ class RINGMILL_API io_op {
     submitted,      ///< the kernel's
     cancel_queued,  ///< the kernel's; the request to cancel waits for an entry
     cancel_sent,    ///< the kernel's; it was asked to cancel
+    paused,         ///< waits to be tried again
   };
 
-  io_op* next_ = nullptr;  ///< in the ring's list of what waits for an entry
+  io_op* next_ = nullptr;  ///< in the ring's list of what waits for an entry, or to be tried again
   io_op* previous_ = nullptr;
   ring* ring_ = nullptr;
+  fd* handle_ = nullptr;
   waiter* waiter_ = nullptr;
   std::int32_t result_ = 0;
   state state_ = state::idle;
   bool background_ = false;
   bool cancel_asked_ = false;
+  std::uint8_t vain_tries_ = 0;
 };
 
 }  // namespace ringmill

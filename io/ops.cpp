@@ -3,35 +3,42 @@
 #include <fcntl.h>
 #include <liburing.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <system_error>
 
+#include <ringmill/io/detail/op_text.hpp>
 #include <ringmill/io/ring.hpp>
 
 namespace ringmill {
 
+using detail::entry_length;
+using detail::on_descriptor;
+using detail::on_socket;
+
 namespace {
-/// An entry's length is 32 bits, a result's 31.
-unsigned entry_length(std::size_t size) noexcept {
-  return static_cast<unsigned>(std::min<std::size_t>(size, 1U << 30));
+
+/// accept(2): what is already known to have failed on the new connection.
+bool is_lost_connection(int result) noexcept {
+  switch (-result) {
+    case ECONNABORTED:
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+      return true;
+    default:
+      return false;
+  }
 }
 
-std::string on_descriptor(const char* what, int descriptor) {
-  return std::string(what) + " on fd " + std::to_string(descriptor);
+bool is_shortage(int result) noexcept {
+  return result == -EMFILE || result == -ENFILE || result == -ENOBUFS || result == -ENOMEM;
 }
 
-/// The same with the peer's address, where the socket has one that an `address` can hold.
-std::string on_socket(const char* what, int socket) {
-  std::string text = on_descriptor(what, socket);
-  kernel* const backend = ring::current_backend();
-  address peer;
-  socklen_t length = address::capacity();
-  if (!backend || backend->peer_address(socket, peer.data(), &length) < 0) return text;
-  const bool is_ip = peer.data()->sa_family == AF_INET || peer.data()->sa_family == AF_INET6;
-  return is_ip ? text + ", peer " + peer.to_string() : text;
-}
 }  // namespace
 
 void receive_op::prepare(io_uring_sqe& entry) noexcept {
@@ -73,6 +80,8 @@ void accept_op::describe(task_writer& out) const { out.text(on_descriptor("accep
 
 void accept_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
   accepted_ = fd(result >= 0 ? result : -1);  // if nobody takes it, it is closed with this operation
+  if (is_lost_connection(result) && resubmit()) return;
+  if (is_shortage(result) && retry_later()) return;
   io_op::completed(result, flags, more);
 }
 
@@ -147,6 +156,12 @@ void receive_message_op::prepare(io_uring_sqe& entry) noexcept {
 }
 
 void receive_message_op::describe(task_writer& out) const { out.text(on_descriptor("recvmsg", socket_)); }
+
+void send_message_op::prepare(io_uring_sqe& entry) noexcept {
+  io_uring_prep_sendmsg(&entry, socket_, message_, flags_ | MSG_NOSIGNAL);
+}
+
+void send_message_op::describe(task_writer& out) const { out.text(on_descriptor("sendmsg", socket_)); }
 
 void futex_wait_op::prepare(io_uring_sqe& entry) noexcept {
   constexpr int futex_size_32 = 2;  // FUTEX2_SIZE_U32, shared between processes

@@ -2,10 +2,14 @@
 
 #include <liburing.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
 #include <system_error>
+
+#include <ringmill/io/fd.hpp>
+#include <ringmill/runtime/loop.hpp>
 
 namespace ringmill {
 
@@ -15,6 +19,9 @@ constinit thread_local ring* current_ring = nullptr;
 
 /// Marks, in the lowest bit of user_data, the answer to a cancel: nobody waits for it, its target's own answer follows.
 constexpr std::uint64_t cancel_answer = 1;
+
+// Of asynchronous cancels by descriptor, which liburing's headers know from 2.3 on.
+constexpr unsigned cancel_by_descriptor = IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ALL;
 
 unsigned load(const unsigned* index) noexcept {
   return std::atomic_ref<const unsigned>(*index).load(std::memory_order_acquire);
@@ -46,6 +53,16 @@ class ring::wake_watch final : public io_op {
   std::uint64_t count_ = 0;
 };
 
+/// Fires when what is paused shall be tried again.
+class ring::retry_timer final : public timer {
+ public:
+  explicit retry_timer(ring& owner) noexcept : timer(&fire), owner_(owner) {}
+
+ private:
+  static void fire(timer& self) noexcept { static_cast<retry_timer&>(self).owner_.retry_paused(); }
+  ring& owner_;
+};
+
 ring::ring(std::unique_ptr<kernel> behind) : kernel_(std::move(behind)), arrays_(kernel_->arrays()) {
   tail_ = submitted_ = load(arrays_.sq_tail);
 }
@@ -68,25 +85,62 @@ kernel* ring::current_backend() noexcept { return current_ring ? current_ring->k
 
 void ring::start(io_op& op) {
   RINGMILL_CHECK(!op.is_in_flight(), "an operation was started twice");
+  if (op.handle_) op.handle_->begin(detail::this_thread.loop_id);
   op.ring_ = this;
   op.cancel_asked_ = false;
   ++in_flight_;
   if (op.background_) ++background_;
-  // Nothing overtakes what waits already.
   op.state_ = io_op::state::queued;
-  if (first_ || !fill_entry(op)) enqueue(op);
+  start_when_possible(op);
+}
+
+void ring::start_when_possible(io_op& op) noexcept {
+  // Nothing overtakes what waits already.
+  if (queued_.empty() && fill_entry(op)) return;
+  ++statistics_.waited;
+  queued_.append(op);
+}
+
+void ring::pause(io_op& op) {
+  constexpr duration first_delay = std::chrono::milliseconds(10);
+  constexpr int most_doublings = 3;
+  if (!retry_timer_) retry_timer_ = std::make_unique<retry_timer>(*this);
+  if (op.handle_) op.handle_->begin(detail::this_thread.loop_id);
+  ++in_flight_;
+  if (op.background_) ++background_;
+  op.state_ = io_op::state::paused;
+  paused_.append(op);
+  loop& here = loop::current();
+  if (!retry_timer_->is_armed()) {
+    here.arm(*retry_timer_, here.now() + first_delay * (1 << std::min<int>(op.vain_tries_, most_doublings)));
+  }
+  if (op.vain_tries_ < most_doublings) ++op.vain_tries_;
+}
+
+void ring::retry_paused() noexcept {
+  loop::current().disarm(*retry_timer_);
+  while (io_op* const op = paused_.first()) {
+    paused_.remove(*op);
+    op->state_ = io_op::state::queued;
+    start_when_possible(*op);
+  }
 }
 
 cancel_result ring::cancel(io_op& op) noexcept {
   op.cancel_asked_ = true;
   switch (op.state_) {
     case io_op::state::queued:
-      remove(op);
+      queued_.remove(op);
       finished(op);
+      return cancel_result::done();
+    case io_op::state::paused:
+      paused_.remove(op);
+      finished(op);
+      if (paused_.empty()) loop::current().disarm(*retry_timer_);
       return cancel_result::done();
     case io_op::state::submitted:
       op.state_ = io_op::state::cancel_queued;
-      if (first_ || !fill_entry(op)) enqueue(op);
+      start_when_possible(op);
       return cancel_result::pending();
     default:
       return cancel_result::pending();
@@ -103,7 +157,43 @@ void ring::cancel_and_wait(io_op& op) noexcept {
   }
 }
 
+void ring::end_all_on(fd& handle) noexcept {
+  drop_waiting_on(handle, queued_);
+  drop_waiting_on(handle, paused_);
+  // Asked once: none of them is started again, and no new one while the handle is closing.
+  while (!cancel_all_on(handle)) enter(false, std::nullopt);
+  while (handle.in_flight_ > 0) {
+    fill_from_list();
+    enter(!has_completions(), std::nullopt);
+    collect();
+  }
+}
+
+/// Ends what the kernel has not seen.
+void ring::drop_waiting_on(const fd& handle, op_list& list) noexcept {
+  for (io_op* op = list.first(); op;) {
+    io_op& here = *std::exchange(op, op->next_);
+    if (here.handle_ != &handle || here.state_ == io_op::state::cancel_queued) continue;
+    list.remove(here);
+    finished(here);
+    here.completed(-ECANCELED, 0, false);
+  }
+}
+
+/// False: there is no free entry.
+bool ring::cancel_all_on(const fd& handle) noexcept {
+  io_uring_sqe* const entry = next_entry();
+  if (!entry) return false;
+  entry->opcode = IORING_OP_ASYNC_CANCEL;
+  entry->fd = handle.number_;
+  entry->cancel_flags = cancel_by_descriptor;
+  entry->user_data = cancel_answer;
+  ++tail_;
+  return true;
+}
+
 void ring::poll() {
+  if (is_polled_) kernel_->clear_poll_descriptor();
   fill_from_list();
   const unsigned flags = load(arrays_.sq_flags);
   if (tail_ != submitted_ || (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0) enter(false, std::nullopt);
@@ -112,7 +202,9 @@ void ring::poll() {
 
 int ring::poll_fd() {
   listen_for_wakes();
-  return kernel_->poll_descriptor();
+  const int descriptor = kernel_->poll_descriptor();
+  is_polled_ = true;
+  return descriptor;
 }
 
 void ring::listen_for_wakes() {
@@ -122,9 +214,10 @@ void ring::listen_for_wakes() {
 }
 
 void ring::wait(std::optional<time_point> deadline) {
+  if (is_polled_) kernel_->clear_poll_descriptor();
   listen_for_wakes();
   fill_from_list();
-  if (has_completions() || first_) {
+  if (has_completions() || !queued_.empty()) {
     enter(false, std::nullopt);
   } else {
     std::optional<duration> timeout;
@@ -162,24 +255,22 @@ bool ring::fill_entry(io_op& op) noexcept {
   return true;
 }
 
-void ring::enqueue(io_op& op) noexcept {
-  ++statistics_.waited;
+void ring::op_list::append(io_op& op) noexcept {
   op.next_ = nullptr;
   op.previous_ = last_;
   (last_ ? last_->next_ : first_) = &op;
   last_ = &op;
 }
 
-void ring::remove(io_op& op) noexcept {
+void ring::op_list::remove(io_op& op) noexcept {
   (op.previous_ ? op.previous_->next_ : first_) = op.next_;
   (op.next_ ? op.next_->previous_ : last_) = op.previous_;
 }
 
 void ring::fill_from_list() noexcept {
-  while (first_) {
-    io_op& op = *first_;
-    if (!fill_entry(op)) return;
-    remove(op);
+  while (io_op* const op = queued_.first()) {
+    if (!fill_entry(*op)) return;
+    queued_.remove(*op);
   }
 }
 
@@ -217,7 +308,7 @@ void ring::collect() noexcept {
     auto& op = *reinterpret_cast<io_op*>(static_cast<std::uintptr_t>(tag));
     const bool more = (flags & IORING_CQE_F_MORE) != 0;
     if (!more) {
-      if (op.state_ == io_op::state::cancel_queued) remove(op);
+      if (op.state_ == io_op::state::cancel_queued) queued_.remove(op);
       finished(op);
     }
     op.completed(result, flags, more);
@@ -228,6 +319,7 @@ void ring::collect() noexcept {
 
 void ring::finished(io_op& op) noexcept {
   op.state_ = io_op::state::idle;
+  if (op.handle_) op.handle_->end();
   --in_flight_;
   if (op.background_) --background_;
 }

@@ -43,6 +43,14 @@ class RINGMILL_API ring final : public driver {
   /// come meanwhile only wake their waiters. Returns at once if it is not in flight.
   void cancel_and_wait(io_op& op) noexcept;
 
+  /// For a handle that is closed: the same for all that is in flight on it.
+  void end_all_on(fd& handle) noexcept;
+
+  /// After a descriptor of the process was closed: what could get none is tried again.
+  void descriptor_was_closed() noexcept {
+    if (!paused_.empty()) retry_paused();
+  }
+
   /// Someone outside was asked to work (a worker process), and a watch in the background will tell: until
   /// `work_returned`, waiting for it is no deadlock.
   void work_sent_out() noexcept { ++sent_out_; }
@@ -67,10 +75,27 @@ class RINGMILL_API ring final : public driver {
   friend class io_op;
   friend class ring_scope;
   class wake_watch;
+  class retry_timer;
+
+  /// Intrusive, by the links of the operations.
+  class op_list {
+   public:
+    bool empty() const noexcept { return first_ == nullptr; }
+    io_op* first() const noexcept { return first_; }
+    void append(io_op& op) noexcept;
+    void remove(io_op& op) noexcept;
+
+   private:
+    io_op* first_ = nullptr;
+    io_op* last_ = nullptr;
+  };
 
   io_uring_sqe* next_entry() noexcept;
-  void enqueue(io_op& op) noexcept;
-  void remove(io_op& op) noexcept;
+  void start_when_possible(io_op& op) noexcept;
+  void pause(io_op& op);
+  void retry_paused() noexcept;
+  void drop_waiting_on(const fd& handle, op_list& list) noexcept;
+  bool cancel_all_on(const fd& handle) noexcept;
   bool fill_entry(io_op& op) noexcept;
   void fill_from_list() noexcept;
   void enter(bool wait, std::optional<duration> timeout);
@@ -83,8 +108,10 @@ class RINGMILL_API ring final : public driver {
   ring_arrays arrays_;
   unsigned tail_ = 0;       ///< entries prepared
   unsigned submitted_ = 0;  ///< entries the kernel has taken
-  io_op* first_ = nullptr;
-  io_op* last_ = nullptr;
+  op_list queued_;  ///< what waits for a free entry
+  op_list paused_;  ///< what waits to be tried again
+  std::unique_ptr<retry_timer> retry_timer_;
+  bool is_polled_ = false;  ///< by a host's loop
   std::size_t in_flight_ = 0;
   std::size_t background_ = 0;
   std::size_t sent_out_ = 0;

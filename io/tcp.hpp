@@ -26,10 +26,13 @@ class RINGMILL_API tcp_stream {
   static connect_awaiter connect(const address& peer);
 
   /// co_await it: gives the number of bytes read, as soon as there is one; 0 is the end of the stream.
-  receive_op read_some(std::span<std::byte> buffer) noexcept { return receive_op(socket_.number(), buffer); }
+  receive_op read_some(std::span<std::byte> buffer) noexcept { return receive_op(socket_, buffer); }
   /// co_await it: comes back when the kernel has taken all of `data`. When it was cancelled, a part may have been sent.
-  send_all_op write_all(std::span<const std::byte> data) noexcept { return send_all_op(socket_.number(), data); }
+  send_all_op write_all(std::span<const std::byte> data) noexcept { return send_all_op(socket_, data); }
   send_all_op write_all(std::string_view text) noexcept { return write_all(std::as_bytes(std::span(text))); }
+
+  /// co_await it: is there anything to read, be it bytes, the end, or an error? Takes nothing and does not wait for it.
+  has_input_op has_input() noexcept { return has_input_op(socket_); }
 
   /// No more will be written: the peer reads the end of the stream. Does not suspend.
   void shutdown_write();
@@ -77,6 +80,6 @@ class tcp_listener::accept_awaiter : public accept_op {
   tcp_stream await_resume() { return tcp_stream(accept_op::await_resume()); }
 };
 
-inline tcp_listener::accept_awaiter tcp_listener::accept() noexcept { return accept_awaiter(socket_.number()); }
+inline tcp_listener::accept_awaiter tcp_listener::accept() noexcept { return accept_awaiter(socket_); }
 
 }  // namespace ringmill
