@@ -35,8 +35,9 @@ task<> hold_and_call(Function function, Args... args) {
 template <class Function, class... Args>
 inline constexpr bool gives_awaitable = awaiter<std::invoke_result_t<Function&, Args...>>;
 
-/// Is this a plain function that gives a task<> and whose parameters are values of the very types that are given, so that calling it stores
-/// them in the coroutine's frame? A conversion does not: a string_view parameter would look at the caller's temporary.
+/// Is this a plain function that gives a task<> and whose parameters are values of the very types that are given, so
+/// that calling it stores them in the coroutine's frame? A conversion does not: a string_view parameter would look at
+/// the caller's temporary.
 template <class Function, class... Args>
 inline constexpr bool stores_its_arguments = false;
 template <class... Params, class... Args>

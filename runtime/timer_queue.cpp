@@ -1,5 +1,7 @@
 #include <ringmill/runtime/timer_queue.hpp>
 
+#include <algorithm>
+
 namespace ringmill {
 
 time_point timer_queue::time_of(ticks when) noexcept {

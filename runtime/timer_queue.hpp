@@ -7,7 +7,6 @@
 // are, and no memory. See docs/design/timers.md.
 #pragma once
 
-#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -138,7 +137,8 @@ inline void timer_queue::unlink(link& item) noexcept {
 }
 
 inline void timer_queue::place(timer& item) noexcept {
-  const ticks when = std::max(ticks_of(item.deadline_), present_);
+  const ticks deadline = ticks_of(item.deadline_);
+  const ticks when = deadline < present_ ? present_ : deadline;
   const int level = (std::bit_width((when ^ present_) | 1) - 1) / digit_bits;
   const int index = static_cast<int>((when >> (level * digit_bits)) % slots);
   head& ring = heads_[level][index];

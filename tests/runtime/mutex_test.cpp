@@ -140,7 +140,7 @@ TEST_CASE("a waiter that is cancelled leaves the queue, those behind it keep the
     auto held = lock.try_lock();
     lock_probe first(lock.lock()), second(lock.lock()), third(lock.lock());
     second.cancel();
-    CHECK_THROWS_AS(co_await rm::with_timeout(1ms, lock.lock()), rm::timeout_error);
+    CHECK_THROWS_AS(static_cast<void>(co_await rm::with_timeout(1ms, lock.lock())), rm::timeout_error);
     held->unlock();
     CHECK(first.is_granted());
     CHECK_FALSE(third.has_ended());
@@ -247,7 +247,10 @@ TEST_CASE("a mutex does what a queue does, for thousands of random operations") 
       if (owner) REQUIRE(owner->is_granted());
       for (const lock_probe* one : queue) REQUIRE_FALSE(one->has_ended());
     }
-    for (; owner; promote()) owner->result().unlock();
+    while (owner) {
+      owner->result().unlock();
+      promote();
+    }
     co_await rm::yield();
   };
   for (unsigned seed = 1; seed <= 4; ++seed) run(body(seed));
