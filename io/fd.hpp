@@ -11,9 +11,9 @@ namespace ringmill {
 
 class ring;
 
-/// Closes what it owns when it dies. Operations that are in flight on it then, awaited by other tasks, are cancelled and
-/// waited for first: closing a descriptor would not end them, and their bytes would land in somebody's memory. Who awaits
-/// such an operation gets std::errc::operation_canceled.
+/// Closes what it owns when it dies. Operations that are in flight on it then, awaited by other tasks, are cancelled
+/// and waited for first: closing a descriptor would not end them, and their bytes would land in somebody's memory. Who
+/// awaits such an operation gets std::errc::operation_canceled.
 ///
 /// Belongs to the loop that first used it. Must not be moved while an operation on it is in flight (checked).
 class RINGMILL_API fd {

@@ -178,9 +178,9 @@ class real_kernel final : public kernel {
       one.sqe_op = static_cast<std::uint8_t>(opcode);
       allowed.push_back(one);
     }
-    for (const unsigned call : {IORING_REGISTER_PROBE, IORING_REGISTER_EVENTFD, IORING_UNREGISTER_EVENTFD,
-                                IORING_REGISTER_RING_FDS, IORING_UNREGISTER_RING_FDS, IORING_REGISTER_PBUF_RING,
-                                IORING_UNREGISTER_PBUF_RING}) {
+    for (const unsigned call :
+         {IORING_REGISTER_PROBE, IORING_REGISTER_EVENTFD, IORING_UNREGISTER_EVENTFD, IORING_REGISTER_RING_FDS,
+          IORING_UNREGISTER_RING_FDS, IORING_REGISTER_PBUF_RING, IORING_UNREGISTER_PBUF_RING}) {
       io_uring_restriction one{};
       one.opcode = IORING_RESTRICTION_REGISTER_OP;
       one.register_op = static_cast<std::uint8_t>(call);

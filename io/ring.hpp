@@ -108,8 +108,8 @@ class RINGMILL_API ring final : public driver {
   ring_arrays arrays_;
   unsigned tail_ = 0;       ///< entries prepared
   unsigned submitted_ = 0;  ///< entries the kernel has taken
-  op_list queued_;  ///< what waits for a free entry
-  op_list paused_;  ///< what waits to be tried again
+  op_list queued_;          ///< what waits for a free entry
+  op_list paused_;          ///< what waits to be tried again
   std::unique_ptr<retry_timer> retry_timer_;
   bool is_polled_ = false;  ///< by a host's loop
   std::size_t in_flight_ = 0;
