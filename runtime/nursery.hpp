@@ -80,9 +80,10 @@ class RINGMILL_API nursery {
   /// was cancelled the child ends unentered. Throws std::logic_error when `run` is not under way.
   template <class Function, class... Args>
   void start(Function&& function, Args&&... args) {
-    static_assert(std::is_invocable_v<std::decay_t<Function>&, std::decay_t<Args>...>,
-                  "a nursery's child cannot be called with these arguments, which it gets as rvalues: std::ref(x) for a "
-                  "reference to what outlives the nursery");
+    static_assert(
+        std::is_invocable_v<std::decay_t<Function>&, std::decay_t<Args>...>,
+        "a nursery's child cannot be called with these arguments, which it gets as rvalues: std::ref(x) for a "
+        "reference to what outlives the nursery");
     static_assert(detail::gives_awaitable<std::decay_t<Function>, std::decay_t<Args>...>,
                   "a nursery's child is a function that gives a task<>");
     if constexpr (detail::stores_its_arguments<std::decay_t<Function>, std::decay_t<Args>...>) {

@@ -25,8 +25,8 @@ void request_cancel(promise_base& promise, cancel_reason why) noexcept {
 }
 
 void note_cancel_of_running(promise_base& promise, cancel_reason why) noexcept {
-  // From the one that holds the loop out to `promise`; the budget of inline steps bounds the way. A request goes through
-  // a plain co_await of a task; what stands around one (a shield, say) hears of it when `promise` is suspended.
+  // From the one that holds the loop out to `promise`; the budget of inline steps bounds the way. A request goes
+  // through a plain co_await of a task; what stands around one (a shield, say) hears of it when `promise` is suspended.
   promise_base* innermost = this_thread.running;
   for (promise_base* task = innermost; task != &promise;) {
     task = task ? const_cast<promise_base*>(task->awaited_by()) : nullptr;

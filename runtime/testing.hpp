@@ -37,7 +37,7 @@ class RINGMILL_API virtual_clock final : public driver {
 
   time_point now_ = time_point() + std::chrono::hours(1);
   detail::owned_ptr<doorbell> doorbell_;  ///< what other threads ring
-  detail::parking_list watchers_;       ///< of all_blocked
+  detail::parking_list watchers_;         ///< of all_blocked
 };
 
 /// What `all_blocked` gives.
