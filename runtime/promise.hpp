@@ -49,7 +49,6 @@ RINGMILL_API void note_unwound(const std::source_location& where) noexcept;
 /// A source_location as the compiler hands it out. As a parameter of `await_transform` it takes no room in the frame,
 /// where GCC puts every object of a class that is made for an await.
 using source_pointer = decltype(__builtin_source_location());
-static_assert(sizeof(source_pointer) == sizeof(std::source_location));
 
 /// What all promises share. Between its start and its end a coroutine is owned by the awaiting `task` object (its
 /// slot), by a nursery, or by a generator object, which is told of its end as its state says.

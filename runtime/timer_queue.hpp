@@ -139,7 +139,7 @@ inline void timer_queue::unlink(link& item) noexcept {
 inline void timer_queue::place(timer& item) noexcept {
   const ticks deadline = ticks_of(item.deadline_);
   const ticks when = deadline < present_ ? present_ : deadline;
-  const int level = (std::bit_width((when ^ present_) | 1) - 1) / digit_bits;
+  const int level = static_cast<int>(std::bit_width((when ^ present_) | 1) - 1) / digit_bits;
   const int index = static_cast<int>((when >> (level * digit_bits)) % slots);
   head& ring = heads_[level][index];
   const std::uint64_t bit = std::uint64_t{1} << index;
