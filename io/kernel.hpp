@@ -13,6 +13,7 @@
 #include <ringmill/runtime/detail/unique_ptr.hpp>
 #include <ringmill/runtime/driver.hpp>
 
+struct io_uring_buf_ring;
 struct io_uring_sqe;
 struct io_uring_cqe;
 
@@ -53,6 +54,11 @@ class kernel {
   virtual void clear_poll_descriptor() noexcept = 0;
 
   virtual bool supports(unsigned opcode) const noexcept = 0;
+
+  /// IORING_REGISTER_PBUF_RING: receives may take their buffer from `ring`, which has `entries` entries, a power of
+  /// two.
+  virtual int register_buffer_ring(io_uring_buf_ring* ring, unsigned entries, unsigned group) = 0;
+  virtual int unregister_buffer_ring(unsigned group) noexcept = 0;
 
   virtual int socket(int domain, int type, int protocol) = 0;
   virtual int bind(int fd, const sockaddr* address, socklen_t length) = 0;

@@ -128,6 +128,17 @@ class real_kernel final : public kernel {
 
   bool supports(unsigned opcode) const noexcept override { return opcode < supported_.size() && supported_[opcode]; }
 
+  int register_buffer_ring(io_uring_buf_ring* ring, unsigned entries, unsigned group) override {
+    io_uring_buf_reg request{};
+    request.ring_addr = reinterpret_cast<std::uintptr_t>(ring);
+    request.ring_entries = entries;
+    request.bgid = static_cast<std::uint16_t>(group);
+    return io_uring_register_buf_ring(&ring_, &request, 0);
+  }
+  int unregister_buffer_ring(unsigned group) noexcept override {
+    return io_uring_unregister_buf_ring(&ring_, static_cast<int>(group));
+  }
+
   int socket(int domain, int type, int protocol) override { return or_errno(::socket(domain, type, protocol)); }
   int bind(int fd, const sockaddr* address, socklen_t length) override { return or_errno(::bind(fd, address, length)); }
   int listen(int fd, int backlog) override { return or_errno(::listen(fd, backlog)); }

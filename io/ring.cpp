@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include <ringmill/io/detail/buffer_pool.hpp>
 #include <ringmill/io/fd.hpp>
 #include <ringmill/runtime/loop.hpp>
 
@@ -79,6 +80,16 @@ ring& ring::current() {
     throw std::logic_error("no ring on this thread: I/O needs a loop that was started by rm::run() or rm::run_main()");
   }
   return *current_ring;
+}
+
+detail::buffer_pool& ring::buffers() {
+  if (!buffers_) buffers_ = std::make_unique<detail::buffer_pool>(*kernel_, 256, 4096);
+  return *buffers_;
+}
+
+void ring::use_buffers(unsigned count, unsigned size) {
+  if (buffers_) throw std::logic_error("ring::use_buffers() after a read with a lease");
+  buffers_ = std::make_unique<detail::buffer_pool>(*kernel_, count, size);
 }
 
 kernel* ring::current_backend() noexcept { return current_ring ? current_ring->kernel_.get() : nullptr; }

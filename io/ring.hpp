@@ -13,6 +13,10 @@
 
 namespace ringmill {
 
+namespace detail {
+class buffer_pool;
+}  // namespace detail
+
 /// What a ring has done; always counted.
 struct ring_statistics {
   std::uint64_t enters = 0;       ///< system calls
@@ -55,6 +59,13 @@ class RINGMILL_API ring final : public driver {
   /// `work_returned`, waiting for it is no deadlock.
   void work_sent_out() noexcept { ++sent_out_; }
   void work_returned() noexcept { --sent_out_; }
+
+  /// What reads with a lease get their memory from (io/buffer.hpp): 256 buffers of 4 KiB unless `use_buffers` was
+  /// called.
+  detail::buffer_pool& buffers();
+  /// Before the first such read, else std::logic_error: `count`, a power of two up to 32768, buffers of `size` bytes. A
+  /// few megabytes at most: what does not fit the processor's cache costs 15 % more a read.
+  void use_buffers(unsigned count, unsigned size);
 
   /// Operations in flight that someone awaits: without the watches in the background.
   std::size_t in_flight() const noexcept { return in_flight_ - background_; }
@@ -111,6 +122,7 @@ class RINGMILL_API ring final : public driver {
   op_list queued_;          ///< what waits for a free entry
   op_list paused_;          ///< what waits to be tried again
   std::unique_ptr<retry_timer> retry_timer_;
+  std::unique_ptr<detail::buffer_pool> buffers_;
   bool is_polled_ = false;  ///< by a host's loop
   std::size_t in_flight_ = 0;
   std::size_t background_ = 0;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <ringmill/io/address.hpp>
+#include <ringmill/io/buffer.hpp>
 #include <ringmill/io/fd.hpp>
 #include <ringmill/io/ops.hpp>
 #include <ringmill/runtime/config.hpp>
@@ -27,6 +28,9 @@ class RINGMILL_API tcp_stream {
 
   /// co_await it: gives the number of bytes read, as soon as there is one; 0 is the end of the stream.
   receive_op read_some(std::span<std::byte> buffer) noexcept { return receive_op(socket_, buffer); }
+  /// co_await it: the same into memory that the ring lends, for connections that are mostly idle (io/buffer.hpp). An
+  /// empty lease is the end of the stream.
+  receive_lease_op read_lease() noexcept { return receive_lease_op(socket_); }
   /// co_await it: comes back when the kernel has taken all of `data`. When it was cancelled, a part may have been sent.
   send_all_op write_all(std::span<const std::byte> data) noexcept { return send_all_op(socket_, data); }
   send_all_op write_all(std::string_view text) noexcept { return write_all(std::as_bytes(std::span(text))); }
