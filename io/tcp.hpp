@@ -61,6 +61,9 @@ class RINGMILL_API tcp_listener {
  public:
   class [[nodiscard]] accept_awaiter;
 
+  /// Of a socket that listens already, such as an inherited one.
+  explicit tcp_listener(fd socket) noexcept : socket_(std::move(socket)) {}
+
   /// Binds with SO_REUSEADDR and listens. `host` is the text of an IP address; port 0 lets the kernel choose one.
   /// Throws std::system_error, std::invalid_argument for what is no address. Does not suspend.
   static tcp_listener bind(std::string_view host, std::uint16_t port, int backlog = 4096);
@@ -74,7 +77,6 @@ class RINGMILL_API tcp_listener {
   int native_handle() const noexcept { return socket_.number(); }
 
  private:
-  explicit tcp_listener(fd socket) noexcept : socket_(std::move(socket)) {}
   fd socket_;
 };
 
