@@ -38,7 +38,7 @@ class RINGMILL_API lease {
     return *this;
   }
   ~lease() {
-    if (pool_) give_back();
+    if (data_) give_back();
   }
 
   std::span<std::byte> bytes() const noexcept { return {data_, size_}; }
@@ -51,15 +51,13 @@ class RINGMILL_API lease {
   static constexpr std::int32_t own_memory = -1;
 
   void swap(lease& other) noexcept {
-    std::swap(pool_, other.pool_);
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);
     std::swap(index_, other.index_);
   }
   void give_back() noexcept;
 
-  detail::buffer_pool* pool_ = nullptr;  ///< null: it holds none
-  std::byte* data_ = nullptr;
+  std::byte* data_ = nullptr;  ///< null: it holds no buffer
   std::uint32_t size_ = 0;
   std::int32_t index_ = own_memory;  ///< of the buffer in its pool
 };
@@ -78,7 +76,6 @@ class [[nodiscard]] RINGMILL_API receive_lease_op : public io_op {
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
-  int socket_;
   lease got_;  ///< before that, if all buffers were lent: where to read to
 };
 

@@ -8,7 +8,7 @@
 
 namespace ringmill {
 
-io_op::io_op(io_op&& other) noexcept : ring_(other.ring_), handle_(other.handle_) {
+io_op::io_op(io_op&& other) noexcept : handle_(other.handle_) {
   RINGMILL_CHECK(!other.is_in_flight(), "an operation was moved while the kernel works on it");
 }
 
@@ -21,11 +21,11 @@ bool io_op::await_suspend(waiter& who) {
   waiter_ = &who;
   background_ = false;
   vain_tries_ = 0;
-  ring::current().start(*this);
+  owner().start(*this);
   return true;
 }
 
-cancel_result io_op::await_cancel(cancel_reason) noexcept { return ring_->cancel(*this); }
+cancel_result io_op::await_cancel(cancel_reason) noexcept { return owner().cancel(*this); }
 
 bool io_op::await_must_resume() const noexcept {
   // Not asked for here: its handle was closed, which is an error like others. A call that blocks one of the kernel's
@@ -41,15 +41,19 @@ void io_op::completed(std::int32_t result, std::uint32_t, bool more) noexcept {
   waiter_->wake();
 }
 
+ring& io_op::owner() { return ring::current(); }
+
+int io_op::descriptor() const noexcept { return handle_->number(); }
+
 bool io_op::resubmit() {
   if (cancel_asked_ || (handle_ && handle_->closing_)) return false;
-  ring_->start(*this);
+  owner().start(*this);
   return true;
 }
 
 bool io_op::retry_later() {
   if (cancel_asked_ || (handle_ && handle_->closing_)) return false;
-  ring_->pause(*this);
+  owner().pause(*this);
   return true;
 }
 

@@ -67,7 +67,10 @@ class RINGMILL_API io_op {
   void set_result(std::int32_t value) noexcept { result_ = value; }
   /// The final result; throws std::system_error, with `what`, if it is an error.
   std::int32_t result_or_throw(const char* what) const;
-  ring& owner() const noexcept { return *ring_; }
+  /// The ring that it is started on: its thread's.
+  static ring& owner();
+  /// Of the handle it was made with.
+  int descriptor() const noexcept;
   void wake_waiter() noexcept { waiter_->wake(); }
 
  private:
@@ -83,7 +86,6 @@ class RINGMILL_API io_op {
 
   io_op* next_ = nullptr;  ///< in the ring's list of what waits for an entry, or to be tried again
   io_op* previous_ = nullptr;
-  ring* ring_ = nullptr;
   fd* handle_ = nullptr;
   waiter* waiter_ = nullptr;
   std::int32_t result_ = 0;

@@ -42,24 +42,24 @@ bool is_shortage(int result) noexcept {
 }  // namespace
 
 void receive_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_recv(&entry, socket_, buffer_.data(), entry_length(buffer_.size()), 0);
+  io_uring_prep_recv(&entry, descriptor(), buffer_.data(), entry_length(buffer_.size()), 0);
 }
 
-void receive_op::describe(task_writer& out) const { out.text(on_socket("receive", socket_)); }
+void receive_op::describe(task_writer& out) const { out.text(on_socket("receive", descriptor())); }
 
 void has_input_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_recv(&entry, socket_, &peeked_, 1, MSG_PEEK | MSG_DONTWAIT);
+  io_uring_prep_recv(&entry, descriptor(), &peeked_, 1, MSG_PEEK | MSG_DONTWAIT);
 }
 
-void has_input_op::describe(task_writer& out) const { out.text(on_socket("a look", socket_)); }
+void has_input_op::describe(task_writer& out) const { out.text(on_socket("a look", descriptor())); }
 
 bool has_input_op::await_resume() const noexcept { return result() != -EAGAIN; }
 
 void send_all_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_send(&entry, socket_, rest_.data(), entry_length(rest_.size()), MSG_NOSIGNAL | MSG_WAITALL);
+  io_uring_prep_send(&entry, descriptor(), rest_.data(), entry_length(rest_.size()), MSG_NOSIGNAL | MSG_WAITALL);
 }
 
-void send_all_op::describe(task_writer& out) const { out.text(on_socket("send", socket_)); }
+void send_all_op::describe(task_writer& out) const { out.text(on_socket("send", descriptor())); }
 
 void send_all_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
   if (result > 0 && static_cast<std::size_t>(result) < rest_.size()) {
@@ -73,10 +73,10 @@ void send_all_op::completed(std::int32_t result, std::uint32_t flags, bool more)
 accept_op::~accept_op() = default;
 
 void accept_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_accept(&entry, listener_, nullptr, nullptr, SOCK_CLOEXEC);
+  io_uring_prep_accept(&entry, descriptor(), nullptr, nullptr, SOCK_CLOEXEC);
 }
 
-void accept_op::describe(task_writer& out) const { out.text(on_descriptor("accept", listener_)); }
+void accept_op::describe(task_writer& out) const { out.text(on_descriptor("accept", descriptor())); }
 
 void accept_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
   accepted_ = fd(result >= 0 ? result : -1);  // if nobody takes it, it is closed with this operation
@@ -152,16 +152,16 @@ void poll_op::prepare(io_uring_sqe& entry) noexcept {
 void poll_op::describe(task_writer& out) const { out.text(on_descriptor("poll", descriptor_)); }
 
 void receive_message_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_recvmsg(&entry, socket_, message_, flags_);
+  io_uring_prep_recvmsg(&entry, descriptor(), message_, flags_);
 }
 
-void receive_message_op::describe(task_writer& out) const { out.text(on_descriptor("recvmsg", socket_)); }
+void receive_message_op::describe(task_writer& out) const { out.text(on_descriptor("recvmsg", descriptor())); }
 
 void send_message_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_sendmsg(&entry, socket_, message_, flags_ | MSG_NOSIGNAL);
+  io_uring_prep_sendmsg(&entry, descriptor(), message_, flags_ | MSG_NOSIGNAL);
 }
 
-void send_message_op::describe(task_writer& out) const { out.text(on_descriptor("sendmsg", socket_)); }
+void send_message_op::describe(task_writer& out) const { out.text(on_descriptor("sendmsg", descriptor())); }
 
 void futex_wait_op::prepare(io_uring_sqe& entry) noexcept {
   constexpr int futex_size_32 = 2;  // FUTEX2_SIZE_U32, shared between processes

@@ -21,36 +21,32 @@ namespace ringmill {
 /// recv(2): gives the number of bytes, 0 at the end of the stream. An empty buffer gives 0 without asking.
 class [[nodiscard]] RINGMILL_API receive_op : public io_op {
  public:
-  receive_op(fd& socket, std::span<std::byte> buffer) noexcept
-      : io_op(socket), socket_(socket.number()), buffer_(buffer) {}
+  receive_op(fd& socket, std::span<std::byte> buffer) noexcept : io_op(socket), buffer_(buffer) {}
   bool await_ready() const noexcept { return buffer_.empty(); }
   std::size_t await_resume() const { return static_cast<std::size_t>(result_or_throw("receive")); }
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
-  int socket_;
   std::span<std::byte> buffer_;
 };
 
 /// Has a socket anything to tell, be it bytes, its end, or an error? Takes nothing and does not wait for it.
 class [[nodiscard]] RINGMILL_API has_input_op : public io_op {
  public:
-  explicit has_input_op(fd& socket) noexcept : io_op(socket), socket_(socket.number()) {}
+  explicit has_input_op(fd& socket) noexcept : io_op(socket) {}
   bool await_resume() const noexcept;
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
-  int socket_;
   std::byte peeked_{};
 };
 
 /// send(2) until all bytes are accepted by the kernel, without SIGPIPE.
 class [[nodiscard]] RINGMILL_API send_all_op : public io_op {
  public:
-  send_all_op(fd& socket, std::span<const std::byte> data) noexcept
-      : io_op(socket), socket_(socket.number()), rest_(data) {}
+  send_all_op(fd& socket, std::span<const std::byte> data) noexcept : io_op(socket), rest_(data) {}
   bool await_ready() const noexcept { return rest_.empty(); }
   void await_resume() const { result_or_throw("send"); }
 
@@ -58,7 +54,6 @@ class [[nodiscard]] RINGMILL_API send_all_op : public io_op {
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
-  int socket_;
   std::span<const std::byte> rest_;
 };
 
@@ -67,7 +62,7 @@ class [[nodiscard]] RINGMILL_API send_all_op : public io_op {
 /// tried again when a descriptor is closed, or after 10 to 80 ms.
 class [[nodiscard]] RINGMILL_API accept_op : public io_op {
  public:
-  explicit accept_op(fd& listener) noexcept : io_op(listener), listener_(listener.number()) {}
+  explicit accept_op(fd& listener) noexcept : io_op(listener) {}
   accept_op(accept_op&&) noexcept = default;
   ~accept_op() override;
   fd await_resume();
@@ -76,7 +71,6 @@ class [[nodiscard]] RINGMILL_API accept_op : public io_op {
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
-  int listener_;
   fd accepted_;
 };
 
@@ -170,7 +164,7 @@ class [[nodiscard]] RINGMILL_API poll_op : public io_op {
 class [[nodiscard]] RINGMILL_API receive_message_op : public io_op {
  public:
   receive_message_op(fd& socket, msghdr& message, unsigned flags = 0) noexcept
-      : io_op(socket), socket_(socket.number()), message_(&message), flags_(flags) {}
+      : io_op(socket), message_(&message), flags_(flags) {}
   std::size_t await_resume() const { return static_cast<std::size_t>(result_or_throw("recvmsg")); }
 
  protected:
@@ -178,7 +172,6 @@ class [[nodiscard]] RINGMILL_API receive_message_op : public io_op {
   void describe(task_writer& out) const override;
 
  private:
-  int socket_;
   msghdr* message_;
   unsigned flags_;
 };
@@ -187,7 +180,7 @@ class [[nodiscard]] RINGMILL_API receive_message_op : public io_op {
 class [[nodiscard]] RINGMILL_API send_message_op : public io_op {
  public:
   send_message_op(fd& socket, const msghdr& message, unsigned flags = 0) noexcept
-      : io_op(socket), socket_(socket.number()), message_(&message), flags_(flags) {}
+      : io_op(socket), message_(&message), flags_(flags) {}
   std::size_t await_resume() const { return static_cast<std::size_t>(result_or_throw("sendmsg")); }
 
  protected:
@@ -195,7 +188,6 @@ class [[nodiscard]] RINGMILL_API send_message_op : public io_op {
   void describe(task_writer& out) const override;
 
  private:
-  int socket_;
   const msghdr* message_;
   unsigned flags_;
 };

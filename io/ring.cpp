@@ -97,7 +97,6 @@ kernel* ring::current_backend() noexcept { return current_ring ? current_ring->k
 void ring::start(io_op& op) {
   RINGMILL_CHECK(!op.is_in_flight(), "an operation was started twice");
   if (op.handle_) op.handle_->begin(detail::this_thread.loop_id);
-  op.ring_ = this;
   op.cancel_asked_ = false;
   ++in_flight_;
   if (op.background_) ++background_;

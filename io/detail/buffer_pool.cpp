@@ -49,7 +49,6 @@ lease buffer_pool::take(std::uint32_t completion_flags, std::uint32_t size) noex
   RINGMILL_CHECK(index < count_ && size <= size_, "the kernel used a buffer that it was not given");
   ++lent_;
   lease made;
-  made.pool_ = this;
   made.data_ = address_of(index);
   made.size_ = size;
   made.index_ = static_cast<std::int32_t>(index);
@@ -61,7 +60,6 @@ lease buffer_pool::make_own() noexcept {
   made.data_ = static_cast<std::byte*>(std::malloc(size_));
   if (!made.data_) return made;
   ++lent_;
-  made.pool_ = this;
   made.size_ = size_;
   return made;
 }
