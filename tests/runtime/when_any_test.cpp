@@ -119,8 +119,9 @@ TEST_CASE("when_any throws the error of the first to end, and logs one of a lose
     throw std::runtime_error("loser");
   };
   auto body = [&]() -> rm::task<> {
-    CHECK_THROWS_WITH_AS(co_await rm::when_any(sleep_tracked(alive), fail_after(1ms, "first"), stubborn()), "first",
-                         std::runtime_error);
+    CHECK_THROWS_WITH_AS(
+        static_cast<void>(co_await rm::when_any(sleep_tracked(alive), fail_after(1ms, "first"), stubborn())), "first",
+        std::runtime_error);
     CHECK(alive == 0);
   };
   run(body());
@@ -158,8 +159,9 @@ TEST_CASE("when_any_success throws all errors, in order of completion, if all fa
 TEST_CASE("a when_any that is cancelled ends all of its children") {
   int alive = 0;
   auto body = [&]() -> rm::task<> {
-    CHECK_THROWS_AS(co_await rm::with_timeout(1ms, rm::when_any(sleep_tracked(alive), sleep_tracked(alive))),
-                    rm::timeout_error);
+    CHECK_THROWS_AS(
+        static_cast<void>(co_await rm::with_timeout(1ms, rm::when_any(sleep_tracked(alive), sleep_tracked(alive)))),
+        rm::timeout_error);
     CHECK(alive == 0);
   };
   run(body());
