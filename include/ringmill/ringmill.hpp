@@ -4,6 +4,7 @@
 #include <ringmill/io/address.hpp>
 #include <ringmill/io/file.hpp>
 #include <ringmill/io/file_system.hpp>
+#include <ringmill/io/pipe.hpp>
 #include <ringmill/io/run.hpp>
 #include <ringmill/io/tcp.hpp>
 #include <ringmill/runtime/as_completed.hpp>
