@@ -50,8 +50,8 @@ void stream_write_all_op::prepare(io_uring_sqe& entry) noexcept {
   if (detail::writes_without_signal()) {
     entry.rw_flags = without_signal;
   } else {
-    // The signal goes to a worker thread of the kernel, which takes none. There is room: it was polled for. Without
-    // that the worker could be waiting for it, and a cancel that meets it on the way there is lost.
+    // The signal goes to a worker thread of the kernel, which takes none. There is room: it was polled for, which is
+    // easily cancelled. A worker that has to wait for room is overlooked now and then by the cancel of a closed handle.
     entry.flags = IOSQE_ASYNC;
   }
 }

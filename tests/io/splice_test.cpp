@@ -279,3 +279,24 @@ TEST_CASE("a copy is cancelled at any moment") {
     }
   });
 }
+
+TEST_CASE("a target that is closed just when the kernel takes the splice up ends it, too") {
+  const int before = support::open_descriptors();
+  on_each_kernel([]() -> rm::task<> {
+    auto [reader, unused_writer] = rm::make_pipe();
+    for (int i = 0; i < 2000; ++i) {
+      auto [unused_reader, writer] = rm::make_pipe();
+      std::error_code code;
+      rm::nursery all;
+      co_await all.run([&, &from = reader, &to = writer]() -> rm::task<> {
+        all.start([&]() -> rm::task<> { code = co_await code_of(rm::splice(from, to, 100)); });
+        co_await rm::yield();
+        co_await rm::yield();
+        for (volatile int spin = i % 200 * 100; spin > 0;) spin = spin - 1;
+        to.close();
+      });
+      CHECK(code == std::errc::operation_canceled);
+    }
+  });
+  CHECK(support::open_descriptors() == before);
+}
