@@ -464,3 +464,28 @@ TEST_CASE("write_file_atomically replaces a file whole, and leaves nothing besid
     CHECK(left.size() == 1);
   });
 }
+
+TEST_CASE("a strict ring allows all of it") {
+  const auto body = []() -> rm::task<> {
+    const scratch here;
+    rm::file both = co_await rm::file::open(here / "file", for_both);
+    const std::string text = "text";
+    const std::array<std::span<const std::byte>, 1> parts{bytes_of(text)};
+    co_await both.write_all("some ");
+    co_await both.write_all_vectored(parts);
+    co_await both.sync();
+    co_await both.truncate(7);
+    rm::file copy = co_await rm::file::open(here / "copy", for_writing);
+    co_await rm::copy_file(both, copy);
+    co_await copy.close();
+    co_await rm::rename(here / "copy", here / "renamed");
+    const std::string got = co_await rm::read_file(here / "renamed");
+    CHECK(got == "some te");
+    auto [reader, writer] = rm::make_pipe();
+    co_await writer.write_all("x");
+    std::string one(1, '\0');
+    co_await reader.read_some(bytes_of(one));
+    CHECK(one == "x");
+  };
+  on_each_kernel(body, rm::ring_options().strict());
+}
