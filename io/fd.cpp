@@ -29,14 +29,17 @@ void fd::begin(std::uint16_t loop_id) {
   ++in_flight_;
 }
 
+void fd::end_in_flight() noexcept {
+  if (in_flight_ == 0) return;
+  RINGMILL_CHECK(loop_id_ == detail::this_thread.loop_id && ring::current_backend(),
+                 "a handle was closed outside of its loop while an operation on it is in flight");
+  closing_ = true;
+  ring::current().end_all_on(*this);
+  closing_ = false;
+}
+
 void fd::reset(int number) noexcept {
-  if (in_flight_ > 0) {
-    RINGMILL_CHECK(loop_id_ == detail::this_thread.loop_id && ring::current_backend(),
-                   "a handle was closed outside of its loop while an operation on it is in flight");
-    closing_ = true;
-    ring::current().end_all_on(*this);
-    closing_ = false;
-  }
+  end_in_flight();
   loop_id_ = 0;
   const int old = std::exchange(number_, number);
   if (old < 0) return;

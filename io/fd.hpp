@@ -36,6 +36,8 @@ class RINGMILL_API fd {
   /// Operations on it that have not ended.
   unsigned in_flight() const noexcept { return in_flight_; }
 
+  /// Ends what is in flight on it, as closing does: cancels it and blocks the loop until all of it has ended.
+  void end_in_flight() noexcept;
   /// Gives it away. Nothing may be in flight.
   int release() noexcept;
   /// Closes what it owns, as said above, through the thread's ring if there is one, and takes `number` over. Blocks the

@@ -45,6 +45,8 @@ class RINGMILL_API tcp_stream {
   address local() const;
   int native_handle() const noexcept { return socket_.number(); }
   explicit operator bool() const noexcept { return static_cast<bool>(socket_); }
+  /// The handle, for operations of one's own.
+  fd& handle() noexcept { return socket_; }
 
  private:
   fd socket_;

@@ -3,7 +3,12 @@
 
 #include <ringmill/io/address.hpp>
 #include <ringmill/io/buffer.hpp>
+#include <ringmill/io/file.hpp>
+#include <ringmill/io/file_system.hpp>
+#include <ringmill/io/file_watch.hpp>
+#include <ringmill/io/pipe.hpp>
 #include <ringmill/io/run.hpp>
+#include <ringmill/io/splice.hpp>
 #include <ringmill/io/tcp.hpp>
 #include <ringmill/runtime/as_completed.hpp>
 #include <ringmill/runtime/async_stack.hpp>
