@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ringmill/io/address.hpp>
+#include <ringmill/io/address_range.hpp>
 #include <ringmill/io/run.hpp>
 #include <ringmill/io/tcp.hpp>
 #include <ringmill/runtime/as_completed.hpp>
