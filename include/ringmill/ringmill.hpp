@@ -5,6 +5,7 @@
 #include <ringmill/io/address_range.hpp>
 #include <ringmill/io/run.hpp>
 #include <ringmill/io/tcp.hpp>
+#include <ringmill/io/udp.hpp>
 #include <ringmill/runtime/as_completed.hpp>
 #include <ringmill/runtime/async_stack.hpp>
 #include <ringmill/runtime/barrier.hpp>
