@@ -6,6 +6,8 @@
 #include <ringmill/io/run.hpp>
 #include <ringmill/io/tcp.hpp>
 #include <ringmill/io/udp.hpp>
+#include <ringmill/io/unix_datagram.hpp>
+#include <ringmill/io/unix_socket.hpp>
 #include <ringmill/runtime/as_completed.hpp>
 #include <ringmill/runtime/async_stack.hpp>
 #include <ringmill/runtime/barrier.hpp>
