@@ -159,7 +159,9 @@ void ring::cancel_and_wait(io_op& op) noexcept {
 
 void ring::end_all_on(fd& handle) noexcept {
   drop_waiting_on(handle, queued_);
+  const bool was_waiting = !paused_.empty();
   drop_waiting_on(handle, paused_);
+  if (was_waiting && paused_.empty()) loop::current().disarm(*retry_timer_);  // else it would outlive the loop's tasks
   // Asked once: none of them is started again, and no new one while the handle is closing.
   while (!cancel_all_on(handle)) enter(false, std::nullopt);
   while (handle.in_flight_ > 0) {

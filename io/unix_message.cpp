@@ -102,8 +102,8 @@ send_unix_message_op::send_unix_message_op(fd& socket, std::span<const std::byte
                                            std::span<const int> descriptors, std::optional<unix_address> peer)
     : io_op(socket), socket_(socket.number()), rest_(data), control_(control_of(descriptors)), peer_(peer) {}
 
-// The kernel does not wait itself (MSG_DONTWAIT). When it finds the receiver's queue full it has copied the datagram
-// already, and what it sends when there is room is what it believes to be left: an empty one (seen on Linux 6.18).
+// It does its waiting itself (MSG_DONTWAIT). Left to io_uring, a datagram that found the receiver's queue full is sent
+// when there is room, but empty: its bytes count as sent since the first try (seen on Linux 6.18).
 void send_unix_message_op::prepare(io_uring_sqe& entry) noexcept {
   if (waits_for_room_) {
     io_uring_prep_poll_add(&entry, socket_, POLLOUT);
@@ -120,7 +120,7 @@ void send_unix_message_op::prepare(io_uring_sqe& entry) noexcept {
   }
   message_.msg_control = control_.data();
   message_.msg_controllen = control_.size();
-  // Not MSG_WAITALL: kernels up to 6.16 send the descriptors again with each part.
+  // Not MSG_WAITALL: what is left of a stream's bytes goes without the descriptors, which `completed` sees to.
   io_uring_prep_sendmsg(&entry, socket_, &message_, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 

@@ -523,7 +523,8 @@ TEST_CASE("a send of datagrams that waits is cancelled, or ends with its socket"
     const auto fill = [&]() -> rm::task<> {
       for (;;) co_await from.send("x");
     };
-    CHECK_FALSE(co_await rm::move_on_after(5ms, fill()));
+    const bool filled = co_await rm::move_on_after(5ms, fill());
+    CHECK_FALSE(filled);
     CHECK(rm::ring::current().in_flight() == 0);
     std::error_code code;
     rm::nursery children;
@@ -533,6 +534,31 @@ TEST_CASE("a send of datagrams that waits is cancelled, or ends with its socket"
       from.close();
     });
     CHECK(code == std::errc::operation_canceled);
+  });
+}
+
+TEST_CASE("a send to the address of a full queue is cancelled, or ends with its socket, while it waits to try again") {
+  on_each_kernel([]() -> rm::task<> {
+    auto server = rm::unix_datagram::bind(fresh_name());
+    const rm::unix_address where = server.local();
+    auto from = rm::unix_datagram::bind(rm::unix_address());
+    const auto fill = [&]() -> rm::task<> {
+      for (;;) co_await from.send_to("x", where);
+    };
+    const bool filled = co_await rm::move_on_after(5ms, fill());
+    CHECK_FALSE(filled);
+    CHECK(rm::ring::current().in_flight() == 0);
+    std::error_code code;
+    rm::nursery children;
+    co_await children.run([&]() -> rm::task<> {
+      children.start([&]() -> rm::task<> { code = co_await error_of(from.send_to("x", where)); });
+      co_await rm::sleep_for(1ms);
+      from.close();
+    });
+    CHECK(code == std::errc::operation_canceled);
+    std::array<std::byte, 4> buffer;
+    const rm::unix_message one = co_await server.receive_from(buffer);
+    CHECK(one.size == 1);
   });
 }
 
