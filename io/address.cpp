@@ -66,10 +66,10 @@ std::string address::to_string() const {
   return is_v6() ? "[" + host() + "]:" + number : host() + ":" + number;
 }
 
-bool operator==(const address& left, const address& right) noexcept {
-  if (left.is_v6() != right.is_v6() || left.port() != right.port()) return false;
-  if (left.is_v6()) return std::memcmp(&left.v6_.sin6_addr, &right.v6_.sin6_addr, sizeof left.v6_.sin6_addr) == 0;
-  return left.v4_.sin_addr.s_addr == right.v4_.sin_addr.s_addr;
+bool address::equals(const address& other) const noexcept {
+  if (is_v6() != other.is_v6() || port() != other.port()) return false;
+  if (is_v6()) return std::memcmp(&v6_.sin6_addr, &other.v6_.sin6_addr, sizeof v6_.sin6_addr) == 0;
+  return v4_.sin_addr.s_addr == other.v4_.sin_addr.s_addr;
 }
 
 }  // namespace ringmill

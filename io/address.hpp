@@ -41,9 +41,10 @@ class RINGMILL_API address {
   /// The room that there is.
   static constexpr socklen_t capacity() noexcept { return sizeof(sockaddr_in6); }
 
-  friend bool operator==(const address& left, const address& right) noexcept;
+  friend bool operator==(const address& left, const address& right) noexcept { return left.equals(right); }
 
  private:
+  bool equals(const address& other) const noexcept;
   union {
     sockaddr any_;
     sockaddr_in v4_;

@@ -59,9 +59,8 @@ std::string unix_address::to_string() const {
   return text;
 }
 
-bool operator==(const unix_address& left, const unix_address& right) noexcept {
-  return left.is_abstract() == right.is_abstract() && left.is_unnamed() == right.is_unnamed() &&
-         left.name_view() == right.name_view();
+bool unix_address::equals(const unix_address& other) const noexcept {
+  return is_abstract() == other.is_abstract() && is_unnamed() == other.is_unnamed() && name_view() == other.name_view();
 }
 
 }  // namespace ringmill

@@ -40,9 +40,10 @@ class RINGMILL_API unix_address {
   /// The room that there is.
   static constexpr socklen_t capacity() noexcept { return sizeof(sockaddr_un); }
 
-  friend bool operator==(const unix_address& left, const unix_address& right) noexcept;
+  friend bool operator==(const unix_address& left, const unix_address& right) noexcept { return left.equals(right); }
 
  private:
+  bool equals(const unix_address& other) const noexcept;
   static constexpr socklen_t name_offset = offsetof(sockaddr_un, sun_path);
   std::string_view name_view() const noexcept;
 
