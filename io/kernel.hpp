@@ -61,6 +61,8 @@ class kernel {
   virtual int unregister_buffer_ring(unsigned group) noexcept = 0;
 
   virtual int socket(int domain, int type, int protocol) = 0;
+  /// Two that are connected to each other, into ends[0] and ends[1].
+  virtual int socket_pair(int domain, int type, int protocol, int* ends) = 0;
   virtual int bind(int fd, const sockaddr* address, socklen_t length) = 0;
   virtual int listen(int fd, int backlog) = 0;
   virtual int set_option(int fd, int level, int option, const void* value, socklen_t length) = 0;

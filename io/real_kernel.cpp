@@ -140,6 +140,9 @@ class real_kernel final : public kernel {
   }
 
   int socket(int domain, int type, int protocol) override { return or_errno(::socket(domain, type, protocol)); }
+  int socket_pair(int domain, int type, int protocol, int* ends) override {
+    return or_errno(::socketpair(domain, type, protocol, ends));
+  }
   int bind(int fd, const sockaddr* address, socklen_t length) override { return or_errno(::bind(fd, address, length)); }
   int listen(int fd, int backlog) override { return or_errno(::listen(fd, backlog)); }
   int set_option(int fd, int level, int option, const void* value, socklen_t length) override {

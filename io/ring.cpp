@@ -169,7 +169,9 @@ void ring::cancel_and_wait(io_op& op) noexcept {
 
 void ring::end_all_on(fd& handle) noexcept {
   drop_waiting_on(handle, queued_);
+  const bool was_waiting = !paused_.empty();
   drop_waiting_on(handle, paused_);
+  if (was_waiting && paused_.empty()) loop::current().disarm(*retry_timer_);  // else it would outlive the loop's tasks
   // None of them is started again, and no new one while the handle is closing. The request is repeated all the same: one
   // by descriptor overlooks what a worker thread of the kernel is just taking up (Linux 6.18, once in some hundred).
   constexpr duration patience = std::chrono::milliseconds(1);

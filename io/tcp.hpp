@@ -10,6 +10,7 @@
 #include <ringmill/io/buffer.hpp>
 #include <ringmill/io/fd.hpp>
 #include <ringmill/io/ops.hpp>
+#include <ringmill/io/tcp_options.hpp>
 #include <ringmill/runtime/config.hpp>
 
 namespace ringmill {
@@ -25,6 +26,9 @@ class RINGMILL_API tcp_stream {
 
   /// co_await it: gives the connected stream, with TCP_NODELAY set.
   static connect_awaiter connect(const address& peer);
+  /// The same with options, and from an address of its own. Throws, at the call, std::system_error if that one cannot
+  /// be bound, std::invalid_argument if it is of another family than `peer`.
+  static connect_awaiter connect(const address& peer, const tcp_connect_options& options);
 
   /// co_await it: gives the number of bytes read, as soon as there is one; 0 is the end of the stream.
   receive_op read_some(std::span<std::byte> buffer) noexcept { return receive_op(socket_, buffer); }
@@ -40,6 +44,11 @@ class RINGMILL_API tcp_stream {
 
   /// No more will be written: the peer reads the end of the stream. Does not suspend.
   void shutdown_write();
+  /// Throws std::system_error if the kernel refuses one; those in front of it are set then. Does not suspend.
+  void set(const tcp_options& options) { options.apply_to(socket_); }
+  /// What its destructor does too: ends what is in flight on it, who awaits that gets std::errc::operation_canceled,
+  /// and closes. Does not suspend.
+  void close() noexcept { socket_.reset(); }
 
   address peer() const;
   address local() const;
@@ -69,14 +78,23 @@ class RINGMILL_API tcp_listener {
   /// Binds with SO_REUSEADDR and listens. `host` is the text of an IP address; port 0 lets the kernel choose one.
   /// Throws std::system_error, std::invalid_argument for what is no address. Does not suspend.
   static tcp_listener bind(std::string_view host, std::uint16_t port, int backlog = 4096);
+  static tcp_listener bind(std::string_view host, std::uint16_t port, const tcp_listener_options& options);
+  static tcp_listener bind(const address& where, const tcp_listener_options& options = tcp_listener_options());
 
   /// co_await it: gives the next connection, with TCP_NODELAY set.
   accept_awaiter accept() noexcept;
+
+  /// For the connections that come from now on; those that wait to be accepted have what there was. As
+  /// `tcp_stream::set`.
+  void set(const tcp_options& options) { options.apply_to(socket_); }
+  /// As `tcp_stream::close`. Connections that nobody has accepted are reset.
+  void close() noexcept { socket_.reset(); }
 
   /// Where it listens, with the port that was chosen.
   address local() const;
   std::uint16_t port() const { return local().port(); }
   int native_handle() const noexcept { return socket_.number(); }
+  explicit operator bool() const noexcept { return static_cast<bool>(socket_); }
 
  private:
   fd socket_;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ringmill/io/address.hpp>
+#include <ringmill/io/address_range.hpp>
 #include <ringmill/io/buffer.hpp>
 #include <ringmill/io/file.hpp>
 #include <ringmill/io/file_system.hpp>
@@ -10,6 +11,9 @@
 #include <ringmill/io/run.hpp>
 #include <ringmill/io/splice.hpp>
 #include <ringmill/io/tcp.hpp>
+#include <ringmill/io/udp.hpp>
+#include <ringmill/io/unix_datagram.hpp>
+#include <ringmill/io/unix_socket.hpp>
 #include <ringmill/runtime/as_completed.hpp>
 #include <ringmill/runtime/async_stack.hpp>
 #include <ringmill/runtime/barrier.hpp>
