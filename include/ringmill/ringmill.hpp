@@ -2,7 +2,9 @@
 #pragma once
 
 #include <ringmill/io/address.hpp>
+#include <ringmill/io/readiness.hpp>
 #include <ringmill/io/run.hpp>
+#include <ringmill/io/signals.hpp>
 #include <ringmill/io/tcp.hpp>
 #include <ringmill/runtime/as_completed.hpp>
 #include <ringmill/runtime/async_stack.hpp>
