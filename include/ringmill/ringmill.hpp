@@ -2,8 +2,11 @@
 #pragma once
 
 #include <ringmill/io/address.hpp>
+#include <ringmill/io/process.hpp>
+#include <ringmill/io/process_options.hpp>
 #include <ringmill/io/readiness.hpp>
 #include <ringmill/io/run.hpp>
+#include <ringmill/io/run_process.hpp>
 #include <ringmill/io/signals.hpp>
 #include <ringmill/io/tcp.hpp>
 #include <ringmill/runtime/as_completed.hpp>
