@@ -2,6 +2,7 @@
 #pragma once
 
 #include <ringmill/io/address.hpp>
+#include <ringmill/io/host_loop.hpp>
 #include <ringmill/io/process.hpp>
 #include <ringmill/io/process_options.hpp>
 #include <ringmill/io/readiness.hpp>
