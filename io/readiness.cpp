@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include <ringmill/runtime/loop.hpp>
 #include <ringmill/runtime/thread_state.hpp>
 
 namespace ringmill {
@@ -31,6 +32,8 @@ void deadline_timer::set(time_point deadline) {
   deadline_ = deadline;
   here.arm(*this, deadline);
 }
+
+void deadline_timer::set_after(duration length) { set(saturating_add(loop::current().now(), length)); }
 
 void deadline_timer::cancel() noexcept {
   is_over_ = false;

@@ -11,9 +11,7 @@
 #include <ringmill/io/fd.hpp>
 #include <ringmill/io/ops.hpp>
 #include <ringmill/runtime/config.hpp>
-#include <ringmill/runtime/detail/chrono.hpp>
 #include <ringmill/runtime/driver.hpp>
-#include <ringmill/runtime/sleep.hpp>
 #include <ringmill/runtime/timer_queue.hpp>
 
 namespace ringmill {
@@ -75,10 +73,7 @@ class RINGMILL_API deadline_timer : private timer {
   /// std::logic_error without a loop.
   void set(time_point deadline);
   /// The same, `length` from now.
-  template <class Rep, class Period>
-  void set_after(const std::chrono::duration<Rep, Period>& length) {
-    set(saturating_add(loop::current().now(), detail::saturating_duration(length)));
-  }
+  void set_after(duration length);
   /// It will not be over until it is set again; a task that waits goes on waiting.
   void cancel() noexcept;
 
