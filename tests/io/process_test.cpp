@@ -417,6 +417,22 @@ TEST_CASE("a handle that dies with its child running kills and reaps it, and end
   CHECK(support::open_descriptors() == before);
 }
 
+TEST_CASE("a child that somebody else has waited for is an error of wait, and no signal goes astray") {
+  on_each_kernel([]() -> rm::task<> {
+    rm::process child = rm::process::spawn(shell("exit 1"));
+    REQUIRE(waitpid(child.id(), nullptr, 0) == child.id());
+    child.kill(SIGKILL);
+    std::error_code code;
+    try {
+      co_await child.wait();
+    } catch (const std::system_error& error) {
+      code = error.code();
+      support::contains(error.what(), "wait for process " + std::to_string(child.id()));
+    }
+    CHECK(code == std::errc::no_child_process);
+  });
+}
+
 TEST_CASE("terminate asks first, and kills what does not listen") {
   on_each_kernel([]() -> rm::task<> {
     rm::process polite = rm::process::spawn(sleeper());
