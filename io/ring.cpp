@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include <ringmill/io/detail/buffer_pool.hpp>
+#include <ringmill/io/detail/fork_count.hpp>
 #include <ringmill/io/fd.hpp>
 #include <ringmill/runtime/loop.hpp>
 
@@ -64,7 +65,8 @@ class ring::retry_timer final : public timer {
   ring& owner_;
 };
 
-ring::ring(std::unique_ptr<kernel> behind) : kernel_(std::move(behind)), arrays_(kernel_->arrays()) {
+ring::ring(std::unique_ptr<kernel> behind)
+    : kernel_(std::move(behind)), arrays_(kernel_->arrays()), fork_count_(detail::fork_count()) {
   tail_ = submitted_ = load(arrays_.sq_tail);
 }
 
@@ -207,7 +209,15 @@ bool ring::cancel_all_on(const fd& handle) noexcept {
   return true;
 }
 
+/// A forked child does not have the arrays: it would die without a word.
+void ring::check_process() const noexcept {
+  RINGMILL_CHECK(fork_count_ == detail::fork_count(),
+                 "a ring was used after a fork, by the child: make a loop of its own there, or start another program "
+                 "(rm::process::spawn)");
+}
+
 void ring::poll() {
+  check_process();
   if (is_polled_) kernel_->clear_poll_descriptor();
   fill_from_list();
   const unsigned flags = load(arrays_.sq_flags);
@@ -229,6 +239,7 @@ void ring::listen_for_wakes() {
 }
 
 void ring::wait(std::optional<time_point> deadline) {
+  check_process();
   if (is_polled_) kernel_->clear_poll_descriptor();
   listen_for_wakes();
   fill_from_list();
@@ -244,6 +255,7 @@ void ring::wait(std::optional<time_point> deadline) {
 
 /// The next free entry, zeroed, or null while the array is full.
 io_uring_sqe* ring::next_entry() noexcept {
+  check_process();
   if (tail_ - load(arrays_.sq_head) >= arrays_.sq_entries) return nullptr;
   io_uring_sqe* entry = &arrays_.sqes[tail_ & (arrays_.sq_entries - 1)];
   std::memset(entry, 0, sizeof *entry);

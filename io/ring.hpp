@@ -79,6 +79,10 @@ class RINGMILL_API ring final : public driver {
   bool can_wake() const noexcept override { return in_flight_ > background_ || sent_out_ > 0; }
   void wake() noexcept override { kernel_->wake(); }
 
+  /// There are entries that the kernel has not been given: it gets them on the next turn. A host that cancels something
+  /// between two turns leaves such.
+  bool has_unsubmitted() const noexcept { return tail_ != submitted_ || !queued_.empty(); }
+
   /// For a host's loop: readable, to poll(2) and its kind, when `loop::run_once` has something to do. The ring's own.
   int poll_fd();
 
@@ -112,6 +116,7 @@ class RINGMILL_API ring final : public driver {
   void enter(bool wait, std::optional<duration> timeout);
   void collect() noexcept;
   bool has_completions() const noexcept;
+  void check_process() const noexcept;
   void finished(io_op& op) noexcept;
   void listen_for_wakes();
 
@@ -124,6 +129,7 @@ class RINGMILL_API ring final : public driver {
   std::unique_ptr<retry_timer> retry_timer_;
   std::unique_ptr<detail::buffer_pool> buffers_;
   bool is_polled_ = false;  ///< by a host's loop
+  unsigned fork_count_;     ///< of the process that it belongs to
   std::size_t in_flight_ = 0;
   std::size_t background_ = 0;
   std::size_t sent_out_ = 0;

@@ -7,8 +7,14 @@
 #include <ringmill/io/file.hpp>
 #include <ringmill/io/file_system.hpp>
 #include <ringmill/io/file_watch.hpp>
+#include <ringmill/io/host_loop.hpp>
 #include <ringmill/io/pipe.hpp>
+#include <ringmill/io/process.hpp>
+#include <ringmill/io/process_options.hpp>
+#include <ringmill/io/readiness.hpp>
 #include <ringmill/io/run.hpp>
+#include <ringmill/io/run_process.hpp>
+#include <ringmill/io/signals.hpp>
 #include <ringmill/io/splice.hpp>
 #include <ringmill/io/tcp.hpp>
 #include <ringmill/io/udp.hpp>
