@@ -2,7 +2,10 @@
 #pragma once
 
 #include <ringmill/io/address.hpp>
+#include <ringmill/io/buffered.hpp>
+#include <ringmill/io/copy.hpp>
 #include <ringmill/io/run.hpp>
+#include <ringmill/io/stream.hpp>
 #include <ringmill/io/tcp.hpp>
 #include <ringmill/runtime/as_completed.hpp>
 #include <ringmill/runtime/async_stack.hpp>
