@@ -1,6 +1,11 @@
 #include <ringmill/io/copy.hpp>
 
+#include <ringmill/runtime/loop.hpp>
+#include <ringmill/runtime/sleep.hpp>
+
 namespace ringmill::detail {
+
+void copy_clock::read() { last_ = loop::current().now(); }
 
 task<> copy_clock::watch() const {
   for (;;) {

@@ -6,19 +6,18 @@
 //   log(sent.there, sent.back);  // `sent` is right after an error or a cancel, too
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 #include <ringmill/io/stream.hpp>
 #include <ringmill/runtime/detail/chrono.hpp>
 #include <ringmill/runtime/detail/unique_ptr.hpp>
+#include <ringmill/runtime/driver.hpp>
 #include <ringmill/runtime/error.hpp>
-#include <ringmill/runtime/loop.hpp>
-#include <ringmill/runtime/sleep.hpp>
 #include <ringmill/runtime/task.hpp>
 #include <ringmill/runtime/when_all.hpp>
 #include <ringmill/runtime/when_any.hpp>
@@ -55,16 +54,17 @@ namespace detail {
 /// When a byte last moved, for the idle timeout.
 class RINGMILL_API copy_clock {
  public:
-  explicit copy_clock(duration limit) : limit_(limit), last_(loop::current().now()) {}
+  explicit copy_clock(duration limit) : limit_(limit) { moved(); }
 
   bool is_on() const noexcept { return limit_ != duration::max(); }
   void moved() {
-    if (is_on()) last_ = loop::current().now();
+    if (is_on()) read();
   }
   /// Throws timeout_error when nothing has moved for too long, and gives nothing before.
   task<> watch() const;
 
  private:
+  void read();
   duration limit_;
   time_point last_;
 };
