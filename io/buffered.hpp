@@ -12,6 +12,7 @@
 // Each allocates its buffer when it is made, and nothing after that: no frame, whatever it waits for.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -19,6 +20,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include <ringmill/io/detail/read_buffer.hpp>
@@ -177,7 +179,10 @@ class buffered_reader {
 /// Neither copied nor moved; must outlive what awaits it (checked).
 template <writable_stream Stream>
 class buffered_writer {
-  using step = decltype(std::declval<Stream&>().write_all(std::span<const std::byte>()));
+  /// With a stream that gathers, what is buffered and what is too much for the buffer go out together.
+  static constexpr bool gathers = gathering_stream<Stream>;
+  using piece = std::conditional_t<gathers, const const_buffer, const std::byte>;
+  using step = decltype(std::declval<Stream&>().write_all(std::span<piece>()));
 
   class [[nodiscard]] write_awaiter final : private detail::stepwise<step> {
    public:
@@ -206,8 +211,14 @@ class buffered_writer {
       return data_.empty() && !(flushes_ && writer_.buffer_.size() > 0);
     }
     step next() override {
-      direct_ = writer_.buffer_.size() == 0;
-      return writer_.stream_.write_all(direct_ ? data_ : writer_.buffer_.bytes());
+      if constexpr (gathers) {
+        direct_ = !data_.empty();
+        pieces_ = {const_buffer(writer_.buffer_.bytes()), const_buffer(data_)};
+        return writer_.stream_.write_all(std::span<const const_buffer>(pieces_));
+      } else {
+        direct_ = writer_.buffer_.size() == 0;
+        return writer_.stream_.write_all(direct_ ? data_ : writer_.buffer_.bytes());
+      }
     }
     void take(step& one) override {
       try {
@@ -224,7 +235,8 @@ class buffered_writer {
     buffered_writer& writer_;
     std::span<const std::byte> data_;
     bool flushes_;
-    bool direct_ = false;  ///< the write that is under way is of `data_`, not of the buffer
+    bool direct_ = false;                 ///< `data_` is part of the write that is under way
+    std::array<const_buffer, 2> pieces_;  ///< of that write, where the stream gathers
   };
 
  public:
@@ -234,8 +246,9 @@ class buffered_writer {
   buffered_writer(const buffered_writer&) = delete;
   buffered_writer& operator=(const buffered_writer&) = delete;
 
-  /// co_await it: copies `data` into the buffer. If there is no room for all of it what is buffered is written first,
-  /// which suspends; and what is larger than the whole buffer is written from where it lies.
+  /// co_await it: copies `data` into the buffer. If there is no room for all of it, which suspends, what is buffered is
+  /// written: together with `data`, from where that lies, if the stream gathers; else before it, and only what is
+  /// larger than the whole buffer is written from where it lies.
   write_awaiter write(std::span<const std::byte> data) noexcept { return write_awaiter(*this, data, false); }
   write_awaiter write(std::string_view text) noexcept { return write(std::as_bytes(std::span(text))); }
 

@@ -21,6 +21,7 @@
 #include <string_view>
 #include <utility>
 
+#include <ringmill/io/const_buffer.hpp>
 #include <ringmill/runtime/awaiter.hpp>
 #include <ringmill/runtime/config.hpp>
 #include <ringmill/runtime/task.hpp>
@@ -46,6 +47,12 @@ concept writable_stream = requires(Stream& stream, std::span<const std::byte> da
 /// Both ways.
 template <class Stream>
 concept stream = readable_stream<Stream> && writable_stream<Stream>;
+
+/// One whose `write_all` also takes several buffers at once, and sends them as if they were one.
+template <class Stream>
+concept gathering_stream = writable_stream<Stream> && requires(Stream& stream, std::span<const const_buffer> buffers) {
+  requires awaiter<decltype(stream.write_all(buffers))>;
+};
 
 /// One that can be ended in one direction: the peer reads the end, and may go on writing.
 template <class Stream>
@@ -78,25 +85,6 @@ class RINGMILL_API too_long_error : public std::runtime_error {
 
  private:
   std::size_t limit_;
-};
-
-/// Bytes of somebody else, from a span or from text, who keeps them until the await that uses them comes back.
-class const_buffer {
- public:
-  const_buffer(std::span<const std::byte> bytes) noexcept : bytes_(bytes) {}
-  const_buffer(std::span<std::byte> bytes) noexcept : bytes_(bytes) {}
-  const_buffer(std::string_view text) noexcept : bytes_(std::as_bytes(std::span(text))) {}
-  const_buffer(const std::string& text) noexcept : const_buffer(std::string_view(text)) {}
-  const_buffer(const char* text) noexcept : const_buffer(std::string_view(text)) {}
-  template <std::size_t Size>
-  const_buffer(std::span<std::byte, Size> bytes) noexcept : bytes_(bytes) {}
-  template <std::size_t Size>
-  const_buffer(std::span<const std::byte, Size> bytes) noexcept : bytes_(bytes) {}
-
-  std::span<const std::byte> bytes() const noexcept { return bytes_; }
-
- private:
-  std::span<const std::byte> bytes_;
 };
 
 /// co_await it: fills all of `buffer`. Throws end_of_stream_error if the stream ends before that. When it was cancelled
@@ -159,13 +147,17 @@ namespace detail {
 
 template <writable_stream Stream, std::size_t Count>
 task<> write_each(Stream& to, std::array<const_buffer, Count> buffers) {
-  for (const const_buffer& buffer : buffers) co_await to.write_all(buffer.bytes());
+  if constexpr (gathering_stream<Stream>) {
+    co_await to.write_all(std::span<const const_buffer>(buffers));
+  } else {
+    for (const const_buffer& buffer : buffers) co_await to.write_all(buffer.bytes());
+  }
 }
 
 }  // namespace detail
 
-/// co_await it: writes several buffers, one after the other, each in a call of its own. Where small ones should leave
-/// together, as one packet, write them to a buffered_writer.
+/// co_await it: writes several buffers, in order: in one call to the kernel if the stream can do that (TCP can), else
+/// one after the other.
 template <writable_stream Stream, class... Buffers>
 requires(sizeof...(Buffers) > 0 && (std::convertible_to<const Buffers&, const_buffer> &&
                                     ...)) task<> write_all(Stream& to, const Buffers&... buffers) {

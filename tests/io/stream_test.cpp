@@ -1,12 +1,17 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <functional>
 #include <string>
+#include <system_error>
+#include <vector>
 
+#include <ringmill/io/ring.hpp>
 #include <ringmill/io/stream.hpp>
 #include <ringmill/io/tcp.hpp>
 #include <ringmill/io/testing_stream.hpp>
 #include <ringmill/runtime/nursery.hpp>
+#include <ringmill/runtime/sleep.hpp>
 #include <ringmill/runtime/testing.hpp>
 #include <ringmill/runtime/timeout.hpp>
 #include <ringmill/runtime/when_all.hpp>
@@ -17,6 +22,8 @@ namespace rm = ringmill;
 using rm::testing::connected_streams;
 using rm::testing::memory_options;
 using namespace std::chrono_literals;
+
+static_assert(rm::gathering_stream<rm::tcp_stream> && !rm::gathering_stream<rm::testing::memory_stream>);
 
 namespace {
 
@@ -132,4 +139,80 @@ TEST_CASE("the same over TCP: a megabyte in odd pieces") {
     co_await rm::when_all(write_and_end(client, text), read(server, got));
     CHECK(got == text);
   });
+}
+
+TEST_CASE("several buffers over TCP arrive in order, whatever the kernel takes at a time") {
+  support::on_each_kernel([]() -> rm::task<> {
+    auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
+    const rm::address where = listener.local();
+    auto [client, server] = co_await rm::when_all(rm::tcp_stream::connect(where), listener.accept());
+    std::vector<std::string> parts;  // more than go at once, empty ones among them, and more than fits into a socket
+    std::string all;
+    for (std::size_t i = 0; i < 30; ++i) {
+      parts.emplace_back(i % 3 == 0 ? 0 : i * i * i * 100, static_cast<char>('a' + i % 26));
+      all += parts.back();
+    }
+    const std::vector<rm::const_buffer> buffers(parts.begin(), parts.end());
+    auto write = [](rm::tcp_stream& to, std::span<const rm::const_buffer> what) -> rm::task<> {
+      co_await to.write_all(what);
+      to.shutdown_write();
+    };
+    const auto both = co_await rm::when_all(write(client, buffers), rm::read_to_end(server, all.size()));
+    CHECK(std::get<1>(both) == all);
+  });
+}
+
+TEST_CASE("several buffers of nothing do not suspend, and a peer that has gone is an error without a signal") {
+  support::on_each_kernel([]() -> rm::task<> {
+    auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
+    const rm::address where = listener.local();
+    auto [client, server] = co_await rm::when_all(rm::tcp_stream::connect(where), listener.accept());
+    const auto started = rm::ring::current().statistics().submitted;
+    co_await rm::write_all(client, "", "", "");
+    CHECK(rm::ring::current().statistics().submitted == started);
+    server = rm::tcp_stream();
+    const std::string text(1 << 16, 'x');
+    std::error_code code;
+    try {
+      for (int i = 0; i < 100; ++i) co_await rm::write_all(client, text, "and more");
+    } catch (const std::system_error& error) {
+      code = error.code();
+    }
+    const bool has_gone = code == std::errc::broken_pipe || code == std::errc::connection_reset;
+    CHECK(has_gone);
+  });
+}
+
+TEST_CASE("several buffers: cancelled at any moment, or their stream closed meanwhile, they end") {
+  const int before = support::open_descriptors();
+  support::on_each_kernel([]() -> rm::task<> {
+    const std::string large(8 << 20, 'x');
+    for (int turns = 0; turns < 4; ++turns) {
+      auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
+      const rm::address where = listener.local();
+      auto [client, server] = co_await rm::when_all(rm::tcp_stream::connect(where), listener.accept());
+      std::error_code code;
+      auto write = [](rm::tcp_stream& to, const std::string& text, std::error_code& failed) -> rm::task<> {
+        try {
+          co_await rm::write_all(to, "head", text, text);
+        } catch (const std::system_error& error) {
+          failed = error.code();
+        }
+      };
+      rm::nursery all;
+      auto body = [&, &stream = client]() -> rm::task<> {
+        all.start(write, std::ref(stream), std::cref(large), std::ref(code));
+        for (int i = 0; i < turns; ++i) co_await rm::yield();
+        if (turns == 3) {
+          stream = rm::tcp_stream();
+        } else {
+          all.cancel();
+        }
+      };
+      co_await all.run(body);
+      CHECK(rm::ring::current().in_flight() == 0);
+      CHECK(code == (turns == 3 ? std::make_error_code(std::errc::operation_canceled) : std::error_code()));
+    }
+  });
+  CHECK(support::open_descriptors() == before);
 }
