@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <ringmill/io/buffered.hpp>
+#include <ringmill/io/ring.hpp>
 #include <ringmill/io/tcp.hpp>
 #include <ringmill/io/testing_stream.hpp>
 #include <ringmill/runtime/cancel_scope.hpp>
@@ -592,5 +593,23 @@ TEST_CASE("over TCP: a stream that is closed while its reader waits ends the rea
     };
     co_await rm::when_all(read(reader, code), close(server));
     CHECK(code == std::errc::operation_canceled);
+  });
+}
+
+TEST_CASE("over TCP: what is buffered and what is larger than the buffer leave in one call") {
+  support::on_each_kernel([]() -> rm::task<> {
+    auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
+    const rm::address where = listener.local();
+    auto [client, server] = co_await rm::when_all(rm::tcp_stream::connect(where), listener.accept());
+    rm::buffered_writer writer(client, 100);
+    co_await writer.write("head ");
+    const auto before = rm::ring::current().statistics().submitted;
+    const std::string large(1000, 'x');
+    co_await writer.write(large);
+    CHECK(rm::ring::current().statistics().submitted == before + 1);
+    CHECK(writer.buffered() == 0);
+    client.shutdown_write();
+    const std::string got = co_await rm::read_to_end(server, 2000);
+    CHECK(got == "head " + large);
   });
 }
