@@ -10,6 +10,7 @@
 #include <ringmill/io/buffer.hpp>
 #include <ringmill/io/fd.hpp>
 #include <ringmill/io/ops.hpp>
+#include <ringmill/io/send_buffers.hpp>
 #include <ringmill/io/tcp_options.hpp>
 #include <ringmill/runtime/config.hpp>
 
@@ -38,6 +39,10 @@ class RINGMILL_API tcp_stream {
   /// co_await it: comes back when the kernel has taken all of `data`. When it was cancelled, a part may have been sent.
   send_all_op write_all(std::span<const std::byte> data) noexcept { return send_all_op(socket_, data); }
   send_all_op write_all(std::string_view text) noexcept { return write_all(std::as_bytes(std::span(text))); }
+  /// The same with several buffers, which are sent as if they were one. The list of them has to stay, too.
+  send_buffers_op write_all(std::span<const const_buffer> buffers) noexcept {
+    return send_buffers_op(socket_, buffers);
+  }
 
   /// co_await it: is there anything to read, be it bytes, the end, or an error? Takes nothing and does not wait for it.
   has_input_op has_input() noexcept { return has_input_op(socket_); }

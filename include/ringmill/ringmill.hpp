@@ -4,6 +4,8 @@
 #include <ringmill/io/address.hpp>
 #include <ringmill/io/address_range.hpp>
 #include <ringmill/io/buffer.hpp>
+#include <ringmill/io/buffered.hpp>
+#include <ringmill/io/copy.hpp>
 #include <ringmill/io/file.hpp>
 #include <ringmill/io/file_system.hpp>
 #include <ringmill/io/file_watch.hpp>
@@ -16,6 +18,7 @@
 #include <ringmill/io/run_process.hpp>
 #include <ringmill/io/signals.hpp>
 #include <ringmill/io/splice.hpp>
+#include <ringmill/io/stream.hpp>
 #include <ringmill/io/tcp.hpp>
 #include <ringmill/io/udp.hpp>
 #include <ringmill/io/unix_datagram.hpp>
