@@ -8,12 +8,12 @@
 namespace ringmill::detail {
 
 // Linux 6.5 and later.
-constexpr unsigned opcode_waitid = 50;
-constexpr unsigned opcode_futex_wait = 51;
-constexpr unsigned opcode_ftruncate = 55;
+inline constexpr unsigned opcode_waitid = 50;
+inline constexpr unsigned opcode_futex_wait = 51;
+inline constexpr unsigned opcode_ftruncate = 55;
 
 /// All of them: what a strict ring allows.
-constexpr std::array used_opcodes = {
+inline constexpr std::array used_opcodes = {
     unsigned{IORING_OP_NOP},
     unsigned{IORING_OP_READV},
     unsigned{IORING_OP_WRITEV},
