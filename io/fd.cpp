@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <stdexcept>
+#include <system_error>
 
 #include <ringmill/io/ring.hpp>
 
@@ -20,7 +22,10 @@ int fd::release() noexcept {
   return std::exchange(number_, -1);
 }
 
-void fd::begin(std::uint16_t loop_id) {
+void fd::begin(std::uint16_t loop_id, int number) {
+  if (number != number_) {
+    throw std::system_error(EBADF, std::generic_category(), "the handle was closed before the operation on it began");
+  }
   if (loop_id_ == 0) loop_id_ = loop_id;
   if (loop_id_ != loop_id) throw std::logic_error("a handle was used on another loop than the one it belongs to");
   if (closing_) throw std::logic_error("an operation was started on a handle that is being closed");

@@ -11,9 +11,9 @@ namespace ringmill {
 
 class ring;
 
-/// Closes what it owns when it dies. Operations that are in flight on it then, awaited by other tasks, are cancelled and
-/// waited for first: closing a descriptor would not end them, and their bytes would land in somebody's memory. Who awaits
-/// such an operation gets std::errc::operation_canceled.
+/// Closes what it owns when it dies. Operations that are in flight on it then, awaited by other tasks, are cancelled
+/// and waited for first: closing a descriptor would not end them, and their bytes would land in somebody's memory. Who
+/// awaits such an operation gets std::errc::operation_canceled.
 ///
 /// Belongs to the loop that first used it. Must not be moved while an operation on it is in flight (checked).
 class RINGMILL_API fd {
@@ -47,8 +47,9 @@ class RINGMILL_API fd {
   friend class io_op;
 
   void take(fd& other) noexcept;
-  /// An operation begins. Throws std::logic_error if it belongs to another loop, or is being closed.
-  void begin(std::uint16_t loop_id);
+  /// An operation begins that was made for `number`. Throws std::logic_error if this belongs to another loop, or is
+  /// being closed; std::system_error if it has another number by now.
+  void begin(std::uint16_t loop_id, int number);
   void end() noexcept { --in_flight_; }
 
   int number_ = -1;

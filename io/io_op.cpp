@@ -8,7 +8,7 @@
 
 namespace ringmill {
 
-io_op::io_op(io_op&& other) noexcept : ring_(other.ring_), handle_(other.handle_) {
+io_op::io_op(io_op&& other) noexcept : ring_(other.ring_), handle_(other.handle_), made_for_(other.made_for_) {
   RINGMILL_CHECK(!other.is_in_flight(), "an operation was moved while the kernel works on it");
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include <ringmill/io/fd.hpp>
 #include <ringmill/runtime/awaiter.hpp>
 #include <ringmill/runtime/config.hpp>
 
@@ -10,7 +11,6 @@ struct io_uring_sqe;
 
 namespace ringmill {
 
-class fd;
 class ring;
 
 /// Lives inside its awaiter, inside the coroutine's frame: no allocation. From the moment it is started until its final
@@ -36,8 +36,9 @@ class RINGMILL_API io_op {
 
  protected:
   io_op() noexcept = default;
-  /// One on a handle, which must stay where it is from the await on, and knows of it until its end.
-  explicit io_op(fd& handle) noexcept : handle_(&handle) {}
+  /// One on a handle, which must stay where it is, and knows of it from the await to its end. If it was closed before
+  /// the await, that throws EBADF: its number may be somebody else's by then.
+  explicit io_op(fd& handle) noexcept : handle_(&handle), made_for_(handle.number()) {}
   /// An operation moves with its awaiter before it is started, never after (checked).
   io_op(io_op&& other) noexcept;
 
@@ -91,6 +92,7 @@ class RINGMILL_API io_op {
   bool background_ = false;
   bool cancel_asked_ = false;
   std::uint8_t vain_tries_ = 0;
+  int made_for_ = -1;  ///< the handle's number then
 };
 
 }  // namespace ringmill

@@ -63,12 +63,17 @@ class ring::retry_timer final : public timer {
   ring& owner_;
 };
 
-ring::ring(std::unique_ptr<kernel> behind) : kernel_(std::move(behind)), arrays_(kernel_->arrays()) {
+// What is needed later is made here: there, a lack of memory could not be told to anyone.
+ring::ring(std::unique_ptr<kernel> behind)
+    : kernel_(std::move(behind)),
+      arrays_(kernel_->arrays()),
+      retry_timer_(std::make_unique<retry_timer>(*this)),
+      wake_watch_(std::make_unique<wake_watch>(kernel_->wake_descriptor())) {
   tail_ = submitted_ = load(arrays_.sq_tail);
 }
 
 ring::~ring() {
-  if (wake_watch_) cancel_and_wait(*wake_watch_);
+  cancel_and_wait(*wake_watch_);
   RINGMILL_CHECK(in_flight_ == 0,
                  "a ring was destroyed with operations in flight: end the handles that watch in the "
                  "background (pools, signals) before the loop");
@@ -85,7 +90,7 @@ kernel* ring::current_backend() noexcept { return current_ring ? current_ring->k
 
 void ring::start(io_op& op) {
   RINGMILL_CHECK(!op.is_in_flight(), "an operation was started twice");
-  if (op.handle_) op.handle_->begin(detail::this_thread.loop_id);
+  if (op.handle_) op.handle_->begin(detail::this_thread.loop_id, op.made_for_);
   op.ring_ = this;
   op.cancel_asked_ = false;
   ++in_flight_;
@@ -104,8 +109,7 @@ void ring::start_when_possible(io_op& op) noexcept {
 void ring::pause(io_op& op) {
   constexpr duration first_delay = std::chrono::milliseconds(10);
   constexpr int most_doublings = 3;
-  if (!retry_timer_) retry_timer_ = std::make_unique<retry_timer>(*this);
-  if (op.handle_) op.handle_->begin(detail::this_thread.loop_id);
+  if (op.handle_) op.handle_->begin(detail::this_thread.loop_id, op.made_for_);
   ++in_flight_;
   if (op.background_) ++background_;
   op.state_ = io_op::state::paused;
@@ -126,6 +130,11 @@ void ring::retry_paused() noexcept {
   }
 }
 
+/// A timer that is left armed would keep the loop waiting, and must not outlive it.
+void ring::disarm_if_none_paused() noexcept {
+  if (paused_.empty() && retry_timer_->is_armed()) loop::current().disarm(*retry_timer_);
+}
+
 cancel_result ring::cancel(io_op& op) noexcept {
   op.cancel_asked_ = true;
   switch (op.state_) {
@@ -136,7 +145,7 @@ cancel_result ring::cancel(io_op& op) noexcept {
     case io_op::state::paused:
       paused_.remove(op);
       finished(op);
-      if (paused_.empty()) loop::current().disarm(*retry_timer_);
+      disarm_if_none_paused();
       return cancel_result::done();
     case io_op::state::submitted:
       op.state_ = io_op::state::cancel_queued;
@@ -160,6 +169,8 @@ void ring::cancel_and_wait(io_op& op) noexcept {
 void ring::end_all_on(fd& handle) noexcept {
   drop_waiting_on(handle, queued_);
   drop_waiting_on(handle, paused_);
+  disarm_if_none_paused();
+  if (handle.in_flight_ == 0) return;
   // Asked once: none of them is started again, and no new one while the handle is closing.
   while (!cancel_all_on(handle)) enter(false, std::nullopt);
   while (handle.in_flight_ > 0) {
@@ -194,7 +205,7 @@ bool ring::cancel_all_on(const fd& handle) noexcept {
 
 void ring::poll() {
   if (is_polled_) kernel_->clear_poll_descriptor();
-  fill_from_list();
+  submit_list();
   const unsigned flags = load(arrays_.sq_flags);
   if (tail_ != submitted_ || (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0) enter(false, std::nullopt);
   collect();
@@ -208,15 +219,13 @@ int ring::poll_fd() {
 }
 
 void ring::listen_for_wakes() {
-  if (wake_watch_) return;
-  wake_watch_ = std::make_unique<wake_watch>(kernel_->wake_descriptor());
-  wake_watch_->start_in_background(*this);
+  if (!wake_watch_->is_in_flight()) wake_watch_->start_in_background(*this);
 }
 
 void ring::wait(std::optional<time_point> deadline) {
   if (is_polled_) kernel_->clear_poll_descriptor();
   listen_for_wakes();
-  fill_from_list();
+  submit_list();
   if (has_completions() || !queued_.empty()) {
     enter(false, std::nullopt);
   } else {
@@ -274,6 +283,17 @@ void ring::fill_from_list() noexcept {
   }
 }
 
+/// All that waits for an entry, and not only what fits: a host's loop does not come back before something happens.
+void ring::submit_list() {
+  fill_from_list();
+  while (!queued_.empty()) {
+    const unsigned before = submitted_;
+    enter(false, std::nullopt);
+    if (submitted_ == before) return;  // the kernel is busy: completions have to be collected first
+    fill_from_list();
+  }
+}
+
 void ring::enter(bool wait, std::optional<duration> timeout) {
   ++statistics_.enters;
   store(arrays_.sq_tail, tail_);
@@ -311,7 +331,9 @@ void ring::collect() noexcept {
       if (op.state_ == io_op::state::cancel_queued) queued_.remove(op);
       finished(op);
     }
-    op.completed(result, flags, more);
+    // What blocked a thread of the kernel's is interrupted by its cancel.
+    const bool interrupted = result == -EINTR && op.handle_ && op.handle_->closing_;
+    op.completed(interrupted ? -ECANCELED : result, flags, more);
     head = *arrays_.cq_head;
     if (static_cast<int>(tail - head) < 0) break;
   }

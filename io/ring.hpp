@@ -94,10 +94,12 @@ class RINGMILL_API ring final : public driver {
   void start_when_possible(io_op& op) noexcept;
   void pause(io_op& op);
   void retry_paused() noexcept;
+  void disarm_if_none_paused() noexcept;
   void drop_waiting_on(const fd& handle, op_list& list) noexcept;
   bool cancel_all_on(const fd& handle) noexcept;
   bool fill_entry(io_op& op) noexcept;
   void fill_from_list() noexcept;
+  void submit_list();
   void enter(bool wait, std::optional<duration> timeout);
   void collect() noexcept;
   bool has_completions() const noexcept;
@@ -108,14 +110,14 @@ class RINGMILL_API ring final : public driver {
   ring_arrays arrays_;
   unsigned tail_ = 0;       ///< entries prepared
   unsigned submitted_ = 0;  ///< entries the kernel has taken
-  op_list queued_;  ///< what waits for a free entry
-  op_list paused_;  ///< what waits to be tried again
+  op_list queued_;          ///< what waits for a free entry
+  op_list paused_;          ///< what waits to be tried again
   std::unique_ptr<retry_timer> retry_timer_;
   bool is_polled_ = false;  ///< by a host's loop
   std::size_t in_flight_ = 0;
   std::size_t background_ = 0;
   std::size_t sent_out_ = 0;
-  std::unique_ptr<wake_watch> wake_watch_;  ///< from the first wait on
+  std::unique_ptr<wake_watch> wake_watch_;  ///< in flight from the first wait on
   ring_statistics statistics_;
 };
 
