@@ -73,6 +73,7 @@ class RINGMILL_API io_op {
 
  private:
   friend class ring;
+  friend class detail::op_list;
   enum class state : std::uint8_t {
     idle,
     queued,         ///< waits for a free submission entry
@@ -82,7 +83,8 @@ class RINGMILL_API io_op {
     paused,         ///< waits to be tried again
   };
 
-  io_op* next_ = nullptr;  ///< in the ring's list of what waits for an entry, or to be tried again
+  // In the ring's list of what waits for an entry, or in that of what is paused; once submitted, in its handle's.
+  io_op* next_ = nullptr;
   io_op* previous_ = nullptr;
   ring* ring_ = nullptr;
   fd* handle_ = nullptr;

@@ -20,9 +20,6 @@ constinit thread_local ring* current_ring = nullptr;
 /// Marks, in the lowest bit of user_data, the answer to a cancel: nobody waits for it, its target's own answer follows.
 constexpr std::uint64_t cancel_answer = 1;
 
-// Of asynchronous cancels by descriptor, which liburing's headers know from 2.3 on.
-constexpr unsigned cancel_by_descriptor = IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ALL;
-
 unsigned load(const unsigned* index) noexcept {
   return std::atomic_ref<const unsigned>(*index).load(std::memory_order_acquire);
 }
@@ -101,9 +98,12 @@ void ring::start(io_op& op) {
 
 void ring::start_when_possible(io_op& op) noexcept {
   // Nothing overtakes what waits already.
-  if (queued_.empty() && fill_entry(op)) return;
-  ++statistics_.waited;
-  queued_.append(op);
+  if (queued_.empty() && has_free_entry()) {
+    fill_entry(op);
+  } else {
+    ++statistics_.waited;
+    queued_.append(op);
+  }
 }
 
 void ring::pause(io_op& op) {
@@ -148,40 +148,39 @@ cancel_result ring::cancel(io_op& op) noexcept {
       disarm_if_none_paused();
       return cancel_result::done();
     case io_op::state::submitted:
-      op.state_ = io_op::state::cancel_queued;
-      start_when_possible(op);
+      ask_to_cancel(op);
       return cancel_result::pending();
     default:
       return cancel_result::pending();
   }
 }
 
+/// Of one that the kernel has.
+void ring::ask_to_cancel(io_op& op) noexcept {
+  if (op.handle_) op.handle_->submitted_.remove(op);
+  op.state_ = io_op::state::cancel_queued;
+  start_when_possible(op);
+}
+
 void ring::cancel_and_wait(io_op& op) noexcept {
   if (!op.is_in_flight()) return;
   if (cancel(op).is_done()) return;
-  while (op.is_in_flight()) {
-    fill_from_list();
-    enter(!has_completions(), std::nullopt);
-    collect();
-  }
+  while (op.is_in_flight()) collect_some(std::nullopt);
 }
 
 void ring::end_all_on(fd& handle) noexcept {
   drop_waiting_on(handle, queued_);
   drop_waiting_on(handle, paused_);
   disarm_if_none_paused();
-  if (handle.in_flight_ == 0) return;
-  // Asked once: none of them is started again, and no new one while the handle is closing.
-  while (!cancel_all_on(handle)) enter(false, std::nullopt);
-  while (handle.in_flight_ > 0) {
-    fill_from_list();
-    enter(!has_completions(), std::nullopt);
-    collect();
-  }
+  // One by one, which takes the kernel a look into a table for each. By descriptor it would search all that is in
+  // flight on the ring, and find what is in flight on duplicates of the descriptor too. None of them is started again,
+  // and no new one while the handle is closing.
+  while (io_op* const op = handle.submitted_.first()) ask_to_cancel(*op);
+  while (handle.in_flight_ > 0) collect_some(std::nullopt);
 }
 
 /// Ends what the kernel has not seen.
-void ring::drop_waiting_on(const fd& handle, op_list& list) noexcept {
+void ring::drop_waiting_on(const fd& handle, detail::op_list& list) noexcept {
   for (io_op* op = list.first(); op;) {
     io_op& here = *std::exchange(op, op->next_);
     if (here.handle_ != &handle || here.state_ == io_op::state::cancel_queued) continue;
@@ -189,18 +188,6 @@ void ring::drop_waiting_on(const fd& handle, op_list& list) noexcept {
     finished(here);
     here.completed(-ECANCELED, 0, false);
   }
-}
-
-/// False: there is no free entry.
-bool ring::cancel_all_on(const fd& handle) noexcept {
-  io_uring_sqe* const entry = next_entry();
-  if (!entry) return false;
-  entry->opcode = IORING_OP_ASYNC_CANCEL;
-  entry->fd = handle.number_;
-  entry->cancel_flags = cancel_by_descriptor;
-  entry->user_data = cancel_answer;
-  ++tail_;
-  return true;
 }
 
 void ring::poll() {
@@ -225,6 +212,11 @@ void ring::listen_for_wakes() {
 void ring::wait(std::optional<time_point> deadline) {
   if (is_polled_) kernel_->clear_poll_descriptor();
   listen_for_wakes();
+  collect_some(deadline);
+}
+
+/// Submits all that there is, and blocks for a completion if none has come.
+void ring::collect_some(std::optional<time_point> deadline) {
   submit_list();
   if (has_completions() || !queued_.empty()) {
     enter(false, std::nullopt);
@@ -236,23 +228,18 @@ void ring::wait(std::optional<time_point> deadline) {
   collect();
 }
 
-/// The next free entry, zeroed, or null while the array is full.
-io_uring_sqe* ring::next_entry() noexcept {
-  if (tail_ - load(arrays_.sq_head) >= arrays_.sq_entries) return nullptr;
-  io_uring_sqe* entry = &arrays_.sqes[tail_ & (arrays_.sq_entries - 1)];
-  std::memset(entry, 0, sizeof *entry);
-  return entry;
-}
+bool ring::has_free_entry() const noexcept { return tail_ - load(arrays_.sq_head) < arrays_.sq_entries; }
 
-/// Writes what `op` asks for, the operation itself or its cancel, into an entry. False: none is free.
-bool ring::fill_entry(io_op& op) noexcept {
-  io_uring_sqe* entry = next_entry();
-  if (!entry) return false;
+/// Writes what `op` asks for, the operation itself or its cancel, into the next free entry.
+void ring::fill_entry(io_op& op) noexcept {
+  io_uring_sqe* const entry = &arrays_.sqes[tail_++ & (arrays_.sq_entries - 1)];
+  std::memset(entry, 0, sizeof *entry);
   const auto address = reinterpret_cast<std::uintptr_t>(&op);
   if (op.state_ == io_op::state::queued) {
     op.prepare(*entry);
     entry->user_data = address;
     op.state_ = io_op::state::submitted;
+    if (op.handle_) op.handle_->submitted_.append(op);
   } else {
     entry->opcode = IORING_OP_ASYNC_CANCEL;
     entry->fd = -1;
@@ -260,26 +247,13 @@ bool ring::fill_entry(io_op& op) noexcept {
     entry->user_data = address | cancel_answer;
     op.state_ = io_op::state::cancel_sent;
   }
-  ++tail_;
-  return true;
-}
-
-void ring::op_list::append(io_op& op) noexcept {
-  op.next_ = nullptr;
-  op.previous_ = last_;
-  (last_ ? last_->next_ : first_) = &op;
-  last_ = &op;
-}
-
-void ring::op_list::remove(io_op& op) noexcept {
-  (op.previous_ ? op.previous_->next_ : first_) = op.next_;
-  (op.next_ ? op.next_->previous_ : last_) = op.previous_;
 }
 
 void ring::fill_from_list() noexcept {
-  while (io_op* const op = queued_.first()) {
-    if (!fill_entry(*op)) return;
-    queued_.remove(*op);
+  while (!queued_.empty() && has_free_entry()) {
+    io_op& op = *queued_.first();
+    queued_.remove(op);  // first: its links may take it into another list
+    fill_entry(op);
   }
 }
 
@@ -329,6 +303,7 @@ void ring::collect() noexcept {
     const bool more = (flags & IORING_CQE_F_MORE) != 0;
     if (!more) {
       if (op.state_ == io_op::state::cancel_queued) queued_.remove(op);
+      if (op.state_ == io_op::state::submitted && op.handle_) op.handle_->submitted_.remove(op);
       finished(op);
     }
     // What blocked a thread of the kernel's is interrupted by its cancel.

@@ -77,29 +77,17 @@ class RINGMILL_API ring final : public driver {
   class wake_watch;
   class retry_timer;
 
-  /// Intrusive, by the links of the operations.
-  class op_list {
-   public:
-    bool empty() const noexcept { return first_ == nullptr; }
-    io_op* first() const noexcept { return first_; }
-    void append(io_op& op) noexcept;
-    void remove(io_op& op) noexcept;
-
-   private:
-    io_op* first_ = nullptr;
-    io_op* last_ = nullptr;
-  };
-
-  io_uring_sqe* next_entry() noexcept;
+  bool has_free_entry() const noexcept;
   void start_when_possible(io_op& op) noexcept;
+  void ask_to_cancel(io_op& op) noexcept;
   void pause(io_op& op);
   void retry_paused() noexcept;
   void disarm_if_none_paused() noexcept;
-  void drop_waiting_on(const fd& handle, op_list& list) noexcept;
-  bool cancel_all_on(const fd& handle) noexcept;
-  bool fill_entry(io_op& op) noexcept;
+  void drop_waiting_on(const fd& handle, detail::op_list& list) noexcept;
+  void fill_entry(io_op& op) noexcept;
   void fill_from_list() noexcept;
   void submit_list();
+  void collect_some(std::optional<time_point> deadline);
   void enter(bool wait, std::optional<duration> timeout);
   void collect() noexcept;
   bool has_completions() const noexcept;
@@ -110,8 +98,8 @@ class RINGMILL_API ring final : public driver {
   ring_arrays arrays_;
   unsigned tail_ = 0;       ///< entries prepared
   unsigned submitted_ = 0;  ///< entries the kernel has taken
-  op_list queued_;          ///< what waits for a free entry
-  op_list paused_;          ///< what waits to be tried again
+  detail::op_list queued_;  ///< what waits for a free entry
+  detail::op_list paused_;  ///< what waits to be tried again
   std::unique_ptr<retry_timer> retry_timer_;
   bool is_polled_ = false;  ///< by a host's loop
   std::size_t in_flight_ = 0;

@@ -140,6 +140,25 @@ TEST_CASE("a handle that dies with its task ends the operations of other tasks o
   CHECK(support::open_descriptors() == before);
 }
 
+TEST_CASE("closing a handle ends nothing on a duplicate of its descriptor") {
+  on_each_kernel([]() -> rm::task<> {
+    ends both = ends::of_sockets();
+    rm::fd same(support::checked(::dup(both.left.number()), "dup"));
+    outcome closed;
+    outcome kept;
+    rm::nursery group;
+    co_await group.run([&]() -> rm::task<> {
+      group.start(receive_a_byte, std::ref(both.left), std::ref(closed));
+      group.start(receive_a_byte, std::ref(same), std::ref(kept));
+      co_await turns(3);
+      both.left.reset();
+      support::write_text(both.right, "x");
+    });
+    CHECK(closed.is_cancelled());
+    CHECK(kept.bytes == 1U);
+  });
+}
+
 TEST_CASE("bytes that come after a handle was closed land nowhere") {
   on_each_kernel([]() -> rm::task<> {
     ends both = ends::of_sockets();
@@ -363,22 +382,4 @@ TEST_CASE("a handle belongs to the loop that used it first, until it is given aw
     co_await receive_a_byte(same, how);
     CHECK(how.bytes == 1U);
   });
-}
-
-TEST_CASE("a host's loop hands over all operations at once, more than the submission array holds") {
-  for (const auto& factory : support::all_kernels()) {
-    ends both = ends::of_sockets();
-    rm::ring below(factory.make(rm::ring_options().entries(8).completion_entries(16)));
-    const rm::ring_scope scope(below);
-    rm::loop here(below);
-    const rm::loop::attachment mine(here);
-    std::vector<outcome> ended(100);
-    for (outcome& one : ended) here.detach(receive_a_byte, std::ref(both.left), std::ref(one));
-    here.run_once(rm::time_point::min());
-    here.run_once(rm::time_point::min());
-    // The host goes to sleep now: nothing calls it back before something has happened.
-    CHECK(below.statistics().submitted >= ended.size());
-    here.shutdown();
-    for (const outcome& one : ended) CHECK_FALSE(one.has_ended());
-  }
 }
