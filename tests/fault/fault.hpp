@@ -75,7 +75,9 @@ class stopwatch {
 class other_process {
  public:
   template <class Body>
-  explicit other_process(Body body) : id_(fork()) {
+  explicit other_process(Body body) {
+    std::fflush(nullptr);  // else the other one says it again
+    id_ = fork();
     if (id_ != 0) return;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     int code = 99;
@@ -106,7 +108,7 @@ class other_process {
   }
 
  private:
-  pid_t id_;
+  pid_t id_ = 0;
 };
 
 }  // namespace fault
