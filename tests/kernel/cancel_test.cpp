@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <array>
+#include <filesystem>
 #include <span>
 #include <string>
 
@@ -127,7 +128,8 @@ TEST_CASE("kernel: a cancel by descriptor hits what is in flight on its duplicat
 
 TEST_CASE("kernel: the open of a named pipe for reading may not wait for a writer") {
   raw_ring ring;
-  const std::string path = "/tmp/ringmill-pipe-" + std::to_string(getpid());
+  const std::string path =
+      (std::filesystem::temp_directory_path() / ("ringmill-pipe-" + std::to_string(getpid()))).string();
   ::unlink(path.c_str());
   REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
   io_uring_sqe* const entry = ring.entry(of_receive);
