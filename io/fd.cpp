@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <stdexcept>
+#include <system_error>
 
 #include <ringmill/io/ring.hpp>
 
@@ -21,6 +23,9 @@ int fd::release() noexcept {
 }
 
 void fd::begin(std::uint16_t loop_id) {
+  if (number_ < 0) {
+    throw std::system_error(EBADF, std::generic_category(), "the handle was closed before the operation on it began");
+  }
   if (loop_id_ == 0) loop_id_ = loop_id;
   if (loop_id_ != loop_id) throw std::logic_error("a handle was used on another loop than the one it belongs to");
   if (closing_) throw std::logic_error("an operation was started on a handle that is being closed");

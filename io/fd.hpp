@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <utility>
 
+#include <ringmill/io/detail/op_list.hpp>
 #include <ringmill/runtime/config.hpp>
 #include <ringmill/runtime/error.hpp>
 
 namespace ringmill {
 
+class io_op;
 class ring;
 
 /// Closes what it owns when it dies. Operations that are in flight on it then, awaited by other tasks, are cancelled
@@ -49,7 +51,8 @@ class RINGMILL_API fd {
   friend class io_op;
 
   void take(fd& other) noexcept;
-  /// An operation begins. Throws std::logic_error if it belongs to another loop, or is being closed.
+  /// An operation begins. Throws std::logic_error if this belongs to another loop, or is being closed, and
+  /// std::system_error if it is closed.
   void begin(std::uint16_t loop_id);
   void end() noexcept { --in_flight_; }
 
@@ -57,6 +60,7 @@ class RINGMILL_API fd {
   std::uint16_t in_flight_ : 15 = 0;
   std::uint16_t closing_ : 1 = false;
   std::uint16_t loop_id_ = 0;  ///< of the loop that it belongs to; 0: none has used it yet
+  detail::op_set submitted_;   ///< those of its operations that the kernel has, and was not asked to cancel
 };
 
 }  // namespace ringmill

@@ -69,4 +69,31 @@ std::int32_t io_op::result_or_throw(const char* what) const {
   return result_;
 }
 
+namespace detail {
+
+void op_list::append(io_op& op) noexcept {
+  op.next_ = nullptr;
+  op.previous_ = last_;
+  (last_ ? last_->next_ : first_) = &op;
+  last_ = &op;
+}
+
+void op_list::remove(io_op& op) noexcept {
+  (op.previous_ ? op.previous_->next_ : first_) = op.next_;
+  (op.next_ ? op.next_->previous_ : last_) = op.previous_;
+}
+
+void op_set::add(io_op& op) noexcept {
+  op.previous_ = nullptr;
+  op.next_ = first_;
+  if (first_) first_->previous_ = &op;
+  first_ = &op;
+}
+
+void op_set::remove(io_op& op) noexcept {
+  (op.previous_ ? op.previous_->next_ : first_) = op.next_;
+  if (op.next_) op.next_->previous_ = op.previous_;
+}
+
+}  // namespace detail
 }  // namespace ringmill

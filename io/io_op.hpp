@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include <ringmill/io/fd.hpp>
 #include <ringmill/runtime/awaiter.hpp>
 #include <ringmill/runtime/config.hpp>
 
@@ -10,7 +11,6 @@ struct io_uring_sqe;
 
 namespace ringmill {
 
-class fd;
 class ring;
 
 /// Lives inside its awaiter, inside the coroutine's frame: no allocation. From the moment it is started until its final
@@ -36,7 +36,8 @@ class RINGMILL_API io_op {
 
  protected:
   io_op() noexcept = default;
-  /// One on a handle, which must stay where it is from the await on, and knows of it until its end.
+  /// One on a handle, which must stay where it is, and knows of it from the await to its end. If it was closed before
+  /// the await, that throws EBADF: its number may be somebody else's by then.
   explicit io_op(fd& handle) noexcept : handle_(&handle) {}
   /// An operation moves with its awaiter before it is started, never after (checked).
   io_op(io_op&& other) noexcept;
@@ -75,6 +76,8 @@ class RINGMILL_API io_op {
 
  private:
   friend class ring;
+  friend class detail::op_list;
+  friend class detail::op_set;
   enum class state : std::uint8_t {
     idle,
     queued,         ///< waits for a free submission entry
@@ -84,7 +87,8 @@ class RINGMILL_API io_op {
     paused,         ///< waits to be tried again
   };
 
-  io_op* next_ = nullptr;  ///< in the ring's list of what waits for an entry, or to be tried again
+  // In the ring's list of what waits for an entry, or in that of what is paused; once submitted, in its handle's.
+  io_op* next_ = nullptr;
   io_op* previous_ = nullptr;
   fd* handle_ = nullptr;
   waiter* waiter_ = nullptr;

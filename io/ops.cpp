@@ -80,8 +80,11 @@ void accept_op::describe(task_writer& out) const { out.text(on_descriptor("accep
 
 void accept_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
   accepted_ = fd(result >= 0 ? result : -1);  // if nobody takes it, it is closed with this operation
-  if (is_lost_connection(result) && resubmit()) return;
-  if (is_shortage(result) && retry_later()) return;
+  const bool is_lost = is_lost_connection(result);
+  if (is_lost || is_shortage(result)) {
+    if (is_lost ? resubmit() : retry_later()) return;
+    result = -ECANCELED;  // else whoever cancels an accept would hear of what it keeps to itself
+  }
   io_op::completed(result, flags, more);
 }
 

@@ -245,7 +245,7 @@ class real_kernel final : public kernel {
   unsigned enter_flags_ = 0;
   ring_arrays arrays_;
   fd wake_;
-  fd notify_;  ///< for a host's loop
+  fd notify_;                            ///< for a host's loop
   std::atomic<int> notify_number_ = -1;  ///< the same, for other threads
   std::array<bool, 128> supported_{};
 };

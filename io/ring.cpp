@@ -22,9 +22,6 @@ constinit thread_local ring* current_ring = nullptr;
 /// Marks, in the lowest bit of user_data, the answer to a cancel: nobody waits for it, its target's own answer follows.
 constexpr std::uint64_t cancel_answer = 1;
 
-// Of asynchronous cancels by descriptor, which liburing's headers know from 2.3 on.
-constexpr unsigned cancel_by_descriptor = IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ALL;
-
 unsigned load(const unsigned* index) noexcept {
   return std::atomic_ref<const unsigned>(*index).load(std::memory_order_acquire);
 }
@@ -65,13 +62,18 @@ class ring::retry_timer final : public timer {
   ring& owner_;
 };
 
+// What is needed later is made here: there, a lack of memory could not be told to anyone.
 ring::ring(std::unique_ptr<kernel> behind)
-    : kernel_(std::move(behind)), arrays_(kernel_->arrays()), fork_count_(detail::fork_count()) {
+    : kernel_(std::move(behind)),
+      arrays_(kernel_->arrays()),
+      retry_timer_(std::make_unique<retry_timer>(*this)),
+      wake_watch_(std::make_unique<wake_watch>(kernel_->wake_descriptor())),
+      fork_count_(detail::fork_count()) {
   tail_ = submitted_ = load(arrays_.sq_tail);
 }
 
 ring::~ring() {
-  if (wake_watch_) cancel_and_wait(*wake_watch_);
+  cancel_and_wait(*wake_watch_);
   RINGMILL_CHECK(in_flight_ == 0,
                  "a ring was destroyed with operations in flight: end the handles that watch in the "
                  "background (pools, signals) before the loop");
@@ -107,16 +109,19 @@ void ring::start(io_op& op) {
 }
 
 void ring::start_when_possible(io_op& op) noexcept {
+  check_process();
   // Nothing overtakes what waits already.
-  if (queued_.empty() && fill_entry(op)) return;
-  ++statistics_.waited;
-  queued_.append(op);
+  if (queued_.empty() && has_free_entry()) {
+    fill_entry(op);
+  } else {
+    ++statistics_.waited;
+    queued_.append(op);
+  }
 }
 
 void ring::pause(io_op& op) {
   constexpr duration first_delay = std::chrono::milliseconds(10);
   constexpr int most_doublings = 3;
-  if (!retry_timer_) retry_timer_ = std::make_unique<retry_timer>(*this);
   if (op.handle_) op.handle_->begin(detail::this_thread.loop_id);
   ++in_flight_;
   if (op.background_) ++background_;
@@ -138,6 +143,11 @@ void ring::retry_paused() noexcept {
   }
 }
 
+/// A timer that is left armed would keep the loop waiting, and must not outlive it.
+void ring::disarm_if_none_paused() noexcept {
+  if (paused_.empty() && retry_timer_->is_armed()) loop::current().disarm(*retry_timer_);
+}
+
 cancel_result ring::cancel(io_op& op) noexcept {
   op.cancel_asked_ = true;
   switch (op.state_) {
@@ -148,46 +158,42 @@ cancel_result ring::cancel(io_op& op) noexcept {
     case io_op::state::paused:
       paused_.remove(op);
       finished(op);
-      if (paused_.empty()) loop::current().disarm(*retry_timer_);
+      disarm_if_none_paused();
       return cancel_result::done();
     case io_op::state::submitted:
-      op.state_ = io_op::state::cancel_queued;
-      start_when_possible(op);
+      ask_to_cancel(op);
       return cancel_result::pending();
     default:
       return cancel_result::pending();
   }
 }
 
+/// Of one that the kernel has.
+void ring::ask_to_cancel(io_op& op) noexcept {
+  if (op.handle_) op.handle_->submitted_.remove(op);
+  op.state_ = io_op::state::cancel_queued;
+  start_when_possible(op);
+}
+
 void ring::cancel_and_wait(io_op& op) noexcept {
   if (!op.is_in_flight()) return;
   if (cancel(op).is_done()) return;
-  while (op.is_in_flight()) {
-    fill_from_list();
-    enter(!has_completions(), std::nullopt);
-    collect();
-  }
+  while (op.is_in_flight()) collect_some(std::nullopt);
 }
 
 void ring::end_all_on(fd& handle) noexcept {
   drop_waiting_on(handle, queued_);
-  const bool was_waiting = !paused_.empty();
   drop_waiting_on(handle, paused_);
-  if (was_waiting && paused_.empty()) loop::current().disarm(*retry_timer_);  // else it would outlive the loop's tasks
-  // None of them is started again, and no new one while the handle is closing. The request is repeated all the same: one
-  // by descriptor overlooks what a worker thread of the kernel is just taking up (Linux 6.18, once in some hundred).
-  constexpr duration patience = std::chrono::milliseconds(1);
-  while (!cancel_all_on(handle)) enter(false, std::nullopt);
-  while (handle.in_flight_ > 0) {
-    fill_from_list();
-    enter(!has_completions(), patience);
-    if (!has_completions()) cancel_all_on(handle);
-    collect();
-  }
+  disarm_if_none_paused();
+  // One by one, which takes the kernel a look into a table for each. By descriptor it would search all that is in
+  // flight on the ring, and find what is in flight on duplicates of the descriptor too. None of them is started again,
+  // and no new one while the handle is closing.
+  while (io_op* const op = handle.submitted_.first()) ask_to_cancel(*op);
+  while (handle.in_flight_ > 0) collect_some(std::nullopt);
 }
 
 /// Ends what the kernel has not seen.
-void ring::drop_waiting_on(const fd& handle, op_list& list) noexcept {
+void ring::drop_waiting_on(const fd& handle, detail::op_list& list) noexcept {
   for (io_op* op = list.first(); op;) {
     io_op& here = *std::exchange(op, op->next_);
     if (here.handle_ != &handle || here.state_ == io_op::state::cancel_queued) continue;
@@ -195,18 +201,6 @@ void ring::drop_waiting_on(const fd& handle, op_list& list) noexcept {
     finished(here);
     here.completed(-ECANCELED, 0, false);
   }
-}
-
-/// False: there is no free entry.
-bool ring::cancel_all_on(const fd& handle) noexcept {
-  io_uring_sqe* const entry = next_entry();
-  if (!entry) return false;
-  entry->opcode = IORING_OP_ASYNC_CANCEL;
-  entry->fd = handle.number_;
-  entry->cancel_flags = cancel_by_descriptor;
-  entry->user_data = cancel_answer;
-  ++tail_;
-  return true;
 }
 
 /// A forked child does not have the arrays: it would die without a word.
@@ -219,7 +213,7 @@ void ring::check_process() const noexcept {
 void ring::poll() {
   check_process();
   if (is_polled_) kernel_->clear_poll_descriptor();
-  fill_from_list();
+  submit_list();
   const unsigned flags = load(arrays_.sq_flags);
   if (tail_ != submitted_ || (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0) enter(false, std::nullopt);
   collect();
@@ -233,16 +227,19 @@ int ring::poll_fd() {
 }
 
 void ring::listen_for_wakes() {
-  if (wake_watch_) return;
-  wake_watch_ = std::make_unique<wake_watch>(kernel_->wake_descriptor());
-  wake_watch_->start_in_background(*this);
+  if (!wake_watch_->is_in_flight()) wake_watch_->start_in_background(*this);
 }
 
 void ring::wait(std::optional<time_point> deadline) {
   check_process();
   if (is_polled_) kernel_->clear_poll_descriptor();
   listen_for_wakes();
-  fill_from_list();
+  collect_some(deadline);
+}
+
+/// Submits all that there is, and blocks for a completion if none has come.
+void ring::collect_some(std::optional<time_point> deadline) {
+  submit_list();
   if (has_completions() || !queued_.empty()) {
     enter(false, std::nullopt);
   } else {
@@ -253,24 +250,18 @@ void ring::wait(std::optional<time_point> deadline) {
   collect();
 }
 
-/// The next free entry, zeroed, or null while the array is full.
-io_uring_sqe* ring::next_entry() noexcept {
-  check_process();
-  if (tail_ - load(arrays_.sq_head) >= arrays_.sq_entries) return nullptr;
-  io_uring_sqe* entry = &arrays_.sqes[tail_ & (arrays_.sq_entries - 1)];
-  std::memset(entry, 0, sizeof *entry);
-  return entry;
-}
+bool ring::has_free_entry() const noexcept { return tail_ - load(arrays_.sq_head) < arrays_.sq_entries; }
 
-/// Writes what `op` asks for, the operation itself or its cancel, into an entry. False: none is free.
-bool ring::fill_entry(io_op& op) noexcept {
-  io_uring_sqe* entry = next_entry();
-  if (!entry) return false;
+/// Writes what `op` asks for, the operation itself or its cancel, into the next free entry.
+void ring::fill_entry(io_op& op) noexcept {
+  io_uring_sqe* const entry = &arrays_.sqes[tail_++ & (arrays_.sq_entries - 1)];
+  std::memset(entry, 0, sizeof *entry);
   const auto address = reinterpret_cast<std::uintptr_t>(&op);
   if (op.state_ == io_op::state::queued) {
     op.prepare(*entry);
     entry->user_data = address;
     op.state_ = io_op::state::submitted;
+    if (op.handle_) op.handle_->submitted_.add(op);
   } else {
     entry->opcode = IORING_OP_ASYNC_CANCEL;
     entry->fd = -1;
@@ -278,26 +269,24 @@ bool ring::fill_entry(io_op& op) noexcept {
     entry->user_data = address | cancel_answer;
     op.state_ = io_op::state::cancel_sent;
   }
-  ++tail_;
-  return true;
-}
-
-void ring::op_list::append(io_op& op) noexcept {
-  op.next_ = nullptr;
-  op.previous_ = last_;
-  (last_ ? last_->next_ : first_) = &op;
-  last_ = &op;
-}
-
-void ring::op_list::remove(io_op& op) noexcept {
-  (op.previous_ ? op.previous_->next_ : first_) = op.next_;
-  (op.next_ ? op.next_->previous_ : last_) = op.previous_;
 }
 
 void ring::fill_from_list() noexcept {
-  while (io_op* const op = queued_.first()) {
-    if (!fill_entry(*op)) return;
-    queued_.remove(*op);
+  while (!queued_.empty() && has_free_entry()) {
+    io_op& op = *queued_.first();
+    queued_.remove(op);  // first: its links may take it into another list
+    fill_entry(op);
+  }
+}
+
+/// All that waits for an entry, and not only what fits: a host's loop does not come back before something happens.
+void ring::submit_list() {
+  fill_from_list();
+  while (!queued_.empty()) {
+    const unsigned before = submitted_;
+    enter(false, std::nullopt);
+    if (submitted_ == before) return;  // the kernel is busy: completions have to be collected first
+    fill_from_list();
   }
 }
 
@@ -336,9 +325,12 @@ void ring::collect() noexcept {
     const bool more = (flags & IORING_CQE_F_MORE) != 0;
     if (!more) {
       if (op.state_ == io_op::state::cancel_queued) queued_.remove(op);
+      if (op.state_ == io_op::state::submitted && op.handle_) op.handle_->submitted_.remove(op);
       finished(op);
     }
-    op.completed(result, flags, more);
+    // What blocked a thread of the kernel's is interrupted by its cancel.
+    const bool interrupted = result == -EINTR && op.handle_ && op.handle_->closing_;
+    op.completed(interrupted ? -ECANCELED : result, flags, more);
     head = *arrays_.cq_head;
     if (static_cast<int>(tail - head) < 0) break;
   }

@@ -67,6 +67,10 @@ class RINGMILL_API ring final : public driver {
   /// few megabytes at most: what does not fit the processor's cache costs 15 % more a read.
   void use_buffers(unsigned count, unsigned size);
 
+  /// There are entries that the kernel has not been given: it gets them on the next turn. A host that cancels something
+  /// between two turns leaves such.
+  bool has_unsubmitted() const noexcept { return tail_ != submitted_ || !queued_.empty(); }
+
   /// Operations in flight that someone awaits: without the watches in the background.
   std::size_t in_flight() const noexcept { return in_flight_ - background_; }
   /// Who stands behind the arrays; for control calls (socket, bind, close...).
@@ -79,10 +83,6 @@ class RINGMILL_API ring final : public driver {
   bool can_wake() const noexcept override { return in_flight_ > background_ || sent_out_ > 0; }
   void wake() noexcept override { kernel_->wake(); }
 
-  /// There are entries that the kernel has not been given: it gets them on the next turn. A host that cancels something
-  /// between two turns leaves such.
-  bool has_unsubmitted() const noexcept { return tail_ != submitted_ || !queued_.empty(); }
-
   /// For a host's loop: readable, to poll(2) and its kind, when `loop::run_once` has something to do. The ring's own.
   int poll_fd();
 
@@ -92,31 +92,21 @@ class RINGMILL_API ring final : public driver {
   class wake_watch;
   class retry_timer;
 
-  /// Intrusive, by the links of the operations.
-  class op_list {
-   public:
-    bool empty() const noexcept { return first_ == nullptr; }
-    io_op* first() const noexcept { return first_; }
-    void append(io_op& op) noexcept;
-    void remove(io_op& op) noexcept;
-
-   private:
-    io_op* first_ = nullptr;
-    io_op* last_ = nullptr;
-  };
-
-  io_uring_sqe* next_entry() noexcept;
+  void check_process() const noexcept;
+  bool has_free_entry() const noexcept;
   void start_when_possible(io_op& op) noexcept;
+  void ask_to_cancel(io_op& op) noexcept;
   void pause(io_op& op);
   void retry_paused() noexcept;
-  void drop_waiting_on(const fd& handle, op_list& list) noexcept;
-  bool cancel_all_on(const fd& handle) noexcept;
-  bool fill_entry(io_op& op) noexcept;
+  void disarm_if_none_paused() noexcept;
+  void drop_waiting_on(const fd& handle, detail::op_list& list) noexcept;
+  void fill_entry(io_op& op) noexcept;
   void fill_from_list() noexcept;
+  void submit_list();
+  void collect_some(std::optional<time_point> deadline);
   void enter(bool wait, std::optional<duration> timeout);
   void collect() noexcept;
   bool has_completions() const noexcept;
-  void check_process() const noexcept;
   void finished(io_op& op) noexcept;
   void listen_for_wakes();
 
@@ -124,16 +114,16 @@ class RINGMILL_API ring final : public driver {
   ring_arrays arrays_;
   unsigned tail_ = 0;       ///< entries prepared
   unsigned submitted_ = 0;  ///< entries the kernel has taken
-  op_list queued_;          ///< what waits for a free entry
-  op_list paused_;          ///< what waits to be tried again
+  detail::op_list queued_;  ///< what waits for a free entry
+  detail::op_list paused_;  ///< what waits to be tried again
   std::unique_ptr<retry_timer> retry_timer_;
-  std::unique_ptr<detail::buffer_pool> buffers_;
   bool is_polled_ = false;  ///< by a host's loop
-  unsigned fork_count_;     ///< of the process that it belongs to
   std::size_t in_flight_ = 0;
   std::size_t background_ = 0;
   std::size_t sent_out_ = 0;
-  std::unique_ptr<wake_watch> wake_watch_;  ///< from the first wait on
+  std::unique_ptr<wake_watch> wake_watch_;  ///< in flight from the first wait on
+  unsigned fork_count_;                     ///< of the process that it belongs to
+  std::unique_ptr<detail::buffer_pool> buffers_;
   ring_statistics statistics_;
 };
 
