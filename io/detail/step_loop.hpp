@@ -37,7 +37,7 @@ class stepwise {
   virtual void cut_off() noexcept {}
 
  protected:
-  ~stepwise() = default;
+  virtual ~stepwise() = default;  // for GCC, which sees that a friend could delete one
 
  private:
   friend class step_loop<Step>;
