@@ -84,7 +84,6 @@ class real_kernel final : public kernel {
     arrays_.cq_tail = ring_.cq.ktail;
     arrays_.cq_entries = *ring_.cq.kring_entries;
     arrays_.cqes = ring_.cq.cqes;
-    probe();
   }
   ~real_kernel() override { io_uring_queue_exit(&ring_); }
 
@@ -165,6 +164,7 @@ class real_kernel final : public kernel {
       if (result != -EINVAL) break;
     }
     if (result < 0) throw std::system_error(-result, std::generic_category(), diagnose(-result));
+    probe();
     if (options.is_strict()) restrict();
   }
 
@@ -173,14 +173,15 @@ class real_kernel final : public kernel {
   void restrict() {
     std::vector<io_uring_restriction> allowed;
     for (const unsigned opcode : detail::used_opcodes) {
+      if (!supports(opcode)) continue;  // an older kernel refuses all for one that it does not know
       io_uring_restriction one{};
       one.opcode = IORING_RESTRICTION_SQE_OP;
       one.sqe_op = static_cast<std::uint8_t>(opcode);
       allowed.push_back(one);
     }
-    for (const unsigned call : {IORING_REGISTER_PROBE, IORING_REGISTER_EVENTFD, IORING_UNREGISTER_EVENTFD,
-                                IORING_REGISTER_RING_FDS, IORING_UNREGISTER_RING_FDS, IORING_REGISTER_PBUF_RING,
-                                IORING_UNREGISTER_PBUF_RING}) {
+    for (const unsigned call :
+         {IORING_REGISTER_PROBE, IORING_REGISTER_EVENTFD, IORING_UNREGISTER_EVENTFD, IORING_REGISTER_RING_FDS,
+          IORING_UNREGISTER_RING_FDS, IORING_REGISTER_PBUF_RING, IORING_UNREGISTER_PBUF_RING}) {
       io_uring_restriction one{};
       one.opcode = IORING_RESTRICTION_REGISTER_OP;
       one.register_op = static_cast<std::uint8_t>(call);
