@@ -85,7 +85,6 @@ class real_kernel final : public kernel {
     arrays_.cq_tail = ring_.cq.ktail;
     arrays_.cq_entries = *ring_.cq.kring_entries;
     arrays_.cqes = ring_.cq.cqes;
-    probe();
   }
   ~real_kernel() override { io_uring_queue_exit(&ring_); }
 
@@ -184,6 +183,7 @@ class real_kernel final : public kernel {
       if (result != -EINVAL) break;
     }
     if (result < 0) throw std::system_error(-result, std::generic_category(), diagnose(-result));
+    probe();
     if (options.is_strict()) restrict();
   }
 
@@ -192,6 +192,7 @@ class real_kernel final : public kernel {
   void restrict() {
     std::vector<io_uring_restriction> allowed;
     for (const unsigned opcode : detail::used_opcodes) {
+      if (!supports(opcode)) continue;  // an older kernel refuses all for one that it does not know
       io_uring_restriction one{};
       one.opcode = IORING_RESTRICTION_SQE_OP;
       one.sqe_op = static_cast<std::uint8_t>(opcode);
