@@ -1,7 +1,8 @@
-// A TCP echo server: whatever a client sends comes back.  echo_server [PORT]
+// A TCP echo server: whatever a client sends comes back.  echo_server [PORT]; with port 0 the kernel chooses one.
 #include <array>
+#include <charconv>
 #include <cstdio>
-#include <cstdlib>
+#include <cstring>
 #include <ringmill/ringmill.hpp>
 
 namespace rm = ringmill;
@@ -30,6 +31,14 @@ rm::task<> serve(std::uint16_t port) {
 }
 
 int main(int argc, char** argv) {
-  const int port = argc > 1 ? std::atoi(argv[1]) : 7000;
-  return rm::run_main(serve(static_cast<std::uint16_t>(port)));
+  std::uint16_t port = 7000;
+  if (argc > 1) {
+    const char* const end = argv[1] + std::strlen(argv[1]);
+    const auto [rest, error] = std::from_chars(argv[1], end, port);
+    if (error != std::errc() || rest != end) {
+      std::fprintf(stderr, "usage: echo_server [PORT]\n");
+      return 2;
+    }
+  }
+  return rm::run_main(serve(port));
 }

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <array>
+#include <charconv>
 #include <cstring>
 
 namespace ringmill {
@@ -16,7 +17,7 @@ address::address(const sockaddr_in6& v6) noexcept : v6_(v6) {}
 
 std::optional<address> address::parse(std::string_view host, std::uint16_t port) noexcept {
   std::array<char, INET6_ADDRSTRLEN> text{};
-  if (host.size() >= text.size()) return std::nullopt;
+  if (host.size() >= text.size() || host.find('\0') != std::string_view::npos) return std::nullopt;
   host.copy(text.data(), host.size());
   sockaddr_in v4{};
   if (inet_pton(AF_INET, text.data(), &v4.sin_addr) == 1) {
@@ -33,6 +34,24 @@ std::optional<address> address::parse(std::string_view host, std::uint16_t port)
   return std::nullopt;
 }
 
+std::optional<address> address::parse_with_port(std::string_view text) noexcept {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  const std::string_view digits = text.substr(colon + 1);
+  const bool is_v6 = host.size() >= 2 && host.front() == '[' && host.back() == ']';
+  if (is_v6) host = host.substr(1, host.size() - 2);
+
+  std::uint16_t port = 0;
+  if (digits.empty() || (digits.front() == '0' && digits.size() > 1)) return std::nullopt;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+
+  const std::optional<address> parsed = parse(host, port);
+  if (!parsed || parsed->is_v6() != is_v6) return std::nullopt;
+  return parsed;
+}
+
 std::uint16_t address::port() const noexcept { return ntohs(is_v6() ? v6_.sin6_port : v4_.sin_port); }
 
 std::string address::host() const {
@@ -47,10 +66,10 @@ std::string address::to_string() const {
   return is_v6() ? "[" + host() + "]:" + number : host() + ":" + number;
 }
 
-bool operator==(const address& left, const address& right) noexcept {
-  if (left.is_v6() != right.is_v6() || left.port() != right.port()) return false;
-  if (left.is_v6()) return std::memcmp(&left.v6_.sin6_addr, &right.v6_.sin6_addr, sizeof left.v6_.sin6_addr) == 0;
-  return left.v4_.sin_addr.s_addr == right.v4_.sin_addr.s_addr;
+bool address::equals(const address& other) const noexcept {
+  if (is_v6() != other.is_v6() || port() != other.port()) return false;
+  if (is_v6()) return std::memcmp(&v6_.sin6_addr, &other.v6_.sin6_addr, sizeof v6_.sin6_addr) == 0;
+  return v4_.sin_addr.s_addr == other.v4_.sin_addr.s_addr;
 }
 
 }  // namespace ringmill

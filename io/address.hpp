@@ -23,6 +23,9 @@ class RINGMILL_API address {
 
   /// From "127.0.0.1" or "::1" (without brackets); nothing if it is not the text of an address.
   static std::optional<address> parse(std::string_view host, std::uint16_t port) noexcept;
+  /// From "127.0.0.1:80" or "[::1]:80", what `to_string` gives; nothing for anything else. The port has to be there, in
+  /// decimal digits without leading zeros.
+  static std::optional<address> parse_with_port(std::string_view text) noexcept;
 
   std::uint16_t port() const noexcept;
   bool is_v6() const noexcept { return any_.sa_family == AF_INET6; }
@@ -38,9 +41,10 @@ class RINGMILL_API address {
   /// The room that there is.
   static constexpr socklen_t capacity() noexcept { return sizeof(sockaddr_in6); }
 
-  friend bool operator==(const address& left, const address& right) noexcept;
+  friend bool operator==(const address& left, const address& right) noexcept { return left.equals(right); }
 
  private:
+  bool equals(const address& other) const noexcept;
   union {
     sockaddr any_;
     sockaddr_in v4_;

@@ -3,11 +3,12 @@
 #include <cerrno>
 #include <system_error>
 
+#include <ringmill/io/fd.hpp>
 #include <ringmill/io/ring.hpp>
 
 namespace ringmill {
 
-io_op::io_op(io_op&& other) noexcept : ring_(other.ring_) {
+io_op::io_op(io_op&& other) noexcept : handle_(other.handle_) {
   RINGMILL_CHECK(!other.is_in_flight(), "an operation was moved while the kernel works on it");
 }
 
@@ -19,15 +20,17 @@ io_op::~io_op() {
 bool io_op::await_suspend(waiter& who) {
   waiter_ = &who;
   background_ = false;
-  ring::current().start(*this);
+  vain_tries_ = 0;
+  owner().start(*this);
   return true;
 }
 
-cancel_result io_op::await_cancel(cancel_reason) noexcept { return ring_->cancel(*this); }
+cancel_result io_op::await_cancel(cancel_reason) noexcept { return owner().cancel(*this); }
 
 bool io_op::await_must_resume() const noexcept {
-  // A call that blocks one of the kernel's worker threads is interrupted by its cancel.
-  return result_ != -ECANCELED && !(cancel_asked_ && result_ == -EINTR);
+  // Not asked for here: its handle was closed, which is an error like others. A call that blocks one of the kernel's
+  // worker threads is interrupted by its cancel.
+  return !cancel_asked_ || (result_ != -ECANCELED && result_ != -EINTR);
 }
 
 void io_op::describe(task_writer& out) const { out.text("an operation of the kernel"); }
@@ -38,9 +41,19 @@ void io_op::completed(std::int32_t result, std::uint32_t, bool more) noexcept {
   waiter_->wake();
 }
 
+ring& io_op::owner() { return ring::current(); }
+
+int io_op::descriptor() const noexcept { return handle_->number(); }
+
 bool io_op::resubmit() {
-  if (cancel_asked_) return false;
-  ring_->start(*this);
+  if (cancel_asked_ || (handle_ && handle_->closing_)) return false;
+  owner().start(*this);
+  return true;
+}
+
+bool io_op::retry_later() {
+  if (cancel_asked_ || (handle_ && handle_->closing_)) return false;
+  owner().pause(*this);
   return true;
 }
 
@@ -56,4 +69,31 @@ std::int32_t io_op::result_or_throw(const char* what) const {
   return result_;
 }
 
+namespace detail {
+
+void op_list::append(io_op& op) noexcept {
+  op.next_ = nullptr;
+  op.previous_ = last_;
+  (last_ ? last_->next_ : first_) = &op;
+  last_ = &op;
+}
+
+void op_list::remove(io_op& op) noexcept {
+  (op.previous_ ? op.previous_->next_ : first_) = op.next_;
+  (op.next_ ? op.next_->previous_ : last_) = op.previous_;
+}
+
+void op_set::add(io_op& op) noexcept {
+  op.previous_ = nullptr;
+  op.next_ = first_;
+  if (first_) first_->previous_ = &op;
+  first_ = &op;
+}
+
+void op_set::remove(io_op& op) noexcept {
+  (op.previous_ ? op.previous_->next_ : first_) = op.next_;
+  if (op.next_) op.next_->previous_ = op.previous_;
+}
+
+}  // namespace detail
 }  // namespace ringmill

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include <ringmill/io/fd.hpp>
 #include <ringmill/runtime/awaiter.hpp>
 #include <ringmill/runtime/config.hpp>
 
@@ -35,6 +36,9 @@ class RINGMILL_API io_op {
 
  protected:
   io_op() noexcept = default;
+  /// One on a handle, which must stay where it is, and knows of it from the await to its end. If it was closed before
+  /// the await, that throws EBADF: its number may be somebody else's by then.
+  explicit io_op(fd& handle) noexcept : handle_(&handle) {}
   /// An operation moves with its awaiter before it is started, never after (checked).
   io_op(io_op&& other) noexcept;
 
@@ -47,8 +51,13 @@ class RINGMILL_API io_op {
   /// The kernel's answer. Not final while `more` is set (multishot). The default keeps the final result and wakes.
   virtual void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept;
 
-  /// From `completed` only: goes on with what is left (a short write), unless a cancel was asked for: then false.
+  /// From `completed` only: goes on with what is left (a short write), unless a cancel was asked for or its handle is
+  /// being closed: then false.
   bool resubmit();
+  /// From `completed` only: starts it again when the kernel may have what it lacked (descriptors, memory): after 10 ms,
+  /// twice as long with each vain try up to 80 ms, or when a descriptor is closed on this ring. It counts as in flight
+  /// meanwhile. False: as above.
+  bool retry_later();
 
   /// Starts it without a waiter; `completed` has to be overridden. Throws std::logic_error without a ring.
   void start_in_background();
@@ -59,27 +68,35 @@ class RINGMILL_API io_op {
   void set_result(std::int32_t value) noexcept { result_ = value; }
   /// The final result; throws std::system_error, with `what`, if it is an error.
   std::int32_t result_or_throw(const char* what) const;
-  ring& owner() const noexcept { return *ring_; }
+  /// The ring that it is started on: its thread's.
+  static ring& owner();
+  /// Of the handle it was made with.
+  int descriptor() const noexcept;
   void wake_waiter() noexcept { waiter_->wake(); }
 
  private:
   friend class ring;
+  friend class detail::op_list;
+  friend class detail::op_set;
   enum class state : std::uint8_t {
     idle,
     queued,         ///< waits for a free submission entry
     submitted,      ///< the kernel's
     cancel_queued,  ///< the kernel's; the request to cancel waits for an entry
     cancel_sent,    ///< the kernel's; it was asked to cancel
+    paused,         ///< waits to be tried again
   };
 
-  io_op* next_ = nullptr;  ///< in the ring's list of what waits for an entry
+  // In the ring's list of what waits for an entry, or in that of what is paused; once submitted, in its handle's.
+  io_op* next_ = nullptr;
   io_op* previous_ = nullptr;
-  ring* ring_ = nullptr;
+  fd* handle_ = nullptr;
   waiter* waiter_ = nullptr;
   std::int32_t result_ = 0;
   state state_ = state::idle;
   bool background_ = false;
   bool cancel_asked_ = false;
+  std::uint8_t vain_tries_ = 0;
 };
 
 }  // namespace ringmill

@@ -13,6 +13,7 @@
 #include <ringmill/runtime/detail/unique_ptr.hpp>
 #include <ringmill/runtime/driver.hpp>
 
+struct io_uring_buf_ring;
 struct io_uring_sqe;
 struct io_uring_cqe;
 
@@ -47,15 +48,25 @@ class kernel {
   virtual void wake() noexcept = 0;
   /// Eight bytes can be read from it after each wake, with an operation of this kernel.
   virtual int wake_descriptor() const noexcept = 0;
-  /// Becomes readable, to poll(2) and its kind, when completions are there; for loops that are not ours.
-  virtual int poll_descriptor() const noexcept = 0;
+  /// Becomes readable, to poll(2) and its kind, when completions have come, until it is cleared; for loops that are not
+  /// ours. Made by the first call, which throws std::system_error if that fails.
+  virtual int poll_descriptor() = 0;
+  virtual void clear_poll_descriptor() noexcept = 0;
 
   virtual bool supports(unsigned opcode) const noexcept = 0;
 
+  /// IORING_REGISTER_PBUF_RING: receives may take their buffer from `ring`, which has `entries` entries, a power of
+  /// two.
+  virtual int register_buffer_ring(io_uring_buf_ring* ring, unsigned entries, unsigned group) = 0;
+  virtual int unregister_buffer_ring(unsigned group) noexcept = 0;
+
   virtual int socket(int domain, int type, int protocol) = 0;
+  /// Two that are connected to each other, into ends[0] and ends[1].
+  virtual int socket_pair(int domain, int type, int protocol, int* ends) = 0;
   virtual int bind(int fd, const sockaddr* address, socklen_t length) = 0;
   virtual int listen(int fd, int backlog) = 0;
   virtual int set_option(int fd, int level, int option, const void* value, socklen_t length) = 0;
+  virtual int get_option(int fd, int level, int option, void* value, socklen_t* length) = 0;
   virtual int local_address(int fd, sockaddr* address, socklen_t* length) = 0;
   virtual int peer_address(int fd, sockaddr* address, socklen_t* length) = 0;
   virtual int shutdown(int fd, int how) = 0;
@@ -71,12 +82,18 @@ class ring_options {
   /// Completion entries, 4096 by default; an overflow is kept by the kernel and collected later.
   ring_options& completion_entries(unsigned count) noexcept { return completion_entries_ = count, *this; }
 
+  /// Lets the kernel refuse every operation that ringmill has no use for; off by default. What could make it misuse the
+  /// ring, a bug or a library in the same process, then finds no open door beyond these.
+  ring_options& strict(bool on = true) noexcept { return strict_ = on, *this; }
+
   unsigned entries() const noexcept { return entries_; }
   unsigned completion_entries() const noexcept { return completion_entries_; }
+  bool is_strict() const noexcept { return strict_; }
 
  private:
   unsigned entries_ = 512;
   unsigned completion_entries_ = 4096;
+  bool strict_ = false;
 };
 
 /// Linux. Belongs to the thread that makes it. Throws std::system_error which says why io_uring is not to be had (too

@@ -3,56 +3,63 @@
 #include <fcntl.h>
 #include <liburing.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <system_error>
 
+#include <ringmill/io/detail/op_text.hpp>
 #include <ringmill/io/ring.hpp>
 
 namespace ringmill {
 
+using detail::entry_length;
+using detail::on_descriptor;
+using detail::on_socket;
+
 namespace {
-/// An entry's length is 32 bits, a result's 31.
-unsigned entry_length(std::size_t size) noexcept {
-  return static_cast<unsigned>(std::min<std::size_t>(size, 1U << 30));
+
+/// accept(2): what is already known to have failed on the new connection.
+bool is_lost_connection(int result) noexcept {
+  switch (-result) {
+    case ECONNABORTED:
+    case EPROTO:
+    case ENETDOWN:
+    case ENOPROTOOPT:
+    case EHOSTDOWN:
+    case ENONET:
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+      return true;
+    default:
+      return false;
+  }
 }
 
-std::string on_descriptor(const char* what, int descriptor) {
-  return std::string(what) + " on fd " + std::to_string(descriptor);
+bool is_shortage(int result) noexcept {
+  return result == -EMFILE || result == -ENFILE || result == -ENOBUFS || result == -ENOMEM;
 }
 
-/// The same with the peer's address, where the socket has one that an `address` can hold.
-std::string on_socket(const char* what, int socket) {
-  std::string text = on_descriptor(what, socket);
-  kernel* const backend = ring::current_backend();
-  address peer;
-  socklen_t length = address::capacity();
-  if (!backend || backend->peer_address(socket, peer.data(), &length) < 0) return text;
-  const bool is_ip = peer.data()->sa_family == AF_INET || peer.data()->sa_family == AF_INET6;
-  return is_ip ? text + ", peer " + peer.to_string() : text;
-}
 }  // namespace
 
 void receive_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_recv(&entry, socket_, buffer_.data(), entry_length(buffer_.size()), 0);
+  io_uring_prep_recv(&entry, descriptor(), buffer_.data(), entry_length(buffer_.size()), 0);
 }
 
-void receive_op::describe(task_writer& out) const { out.text(on_socket("receive", socket_)); }
+void receive_op::describe(task_writer& out) const { out.text(on_socket("receive", descriptor())); }
 
 void has_input_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_recv(&entry, socket_, &peeked_, 1, MSG_PEEK | MSG_DONTWAIT);
+  io_uring_prep_recv(&entry, descriptor(), &peeked_, 1, MSG_PEEK | MSG_DONTWAIT);
 }
 
-void has_input_op::describe(task_writer& out) const { out.text(on_socket("a look", socket_)); }
+void has_input_op::describe(task_writer& out) const { out.text(on_socket("a look", descriptor())); }
 
 bool has_input_op::await_resume() const noexcept { return result() != -EAGAIN; }
 
 void send_all_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_send(&entry, socket_, rest_.data(), entry_length(rest_.size()), MSG_NOSIGNAL | MSG_WAITALL);
+  io_uring_prep_send(&entry, descriptor(), rest_.data(), entry_length(rest_.size()), MSG_NOSIGNAL | MSG_WAITALL);
 }
 
-void send_all_op::describe(task_writer& out) const { out.text(on_socket("send", socket_)); }
+void send_all_op::describe(task_writer& out) const { out.text(on_socket("send", descriptor())); }
 
 void send_all_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
   if (result > 0 && static_cast<std::size_t>(result) < rest_.size()) {
@@ -66,13 +73,18 @@ void send_all_op::completed(std::int32_t result, std::uint32_t flags, bool more)
 accept_op::~accept_op() = default;
 
 void accept_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_accept(&entry, listener_, nullptr, nullptr, SOCK_CLOEXEC);
+  io_uring_prep_accept(&entry, descriptor(), nullptr, nullptr, SOCK_CLOEXEC);
 }
 
-void accept_op::describe(task_writer& out) const { out.text(on_descriptor("accept", listener_)); }
+void accept_op::describe(task_writer& out) const { out.text(on_descriptor("accept", descriptor())); }
 
 void accept_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
   accepted_ = fd(result >= 0 ? result : -1);  // if nobody takes it, it is closed with this operation
+  const bool is_lost = is_lost_connection(result);
+  if (is_lost || is_shortage(result)) {
+    if (is_lost ? resubmit() : retry_later()) return;
+    result = -ECANCELED;  // else whoever cancels an accept would hear of what it keeps to itself
+  }
   io_op::completed(result, flags, more);
 }
 
@@ -143,10 +155,16 @@ void poll_op::prepare(io_uring_sqe& entry) noexcept {
 void poll_op::describe(task_writer& out) const { out.text(on_descriptor("poll", descriptor_)); }
 
 void receive_message_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_recvmsg(&entry, socket_, message_, flags_);
+  io_uring_prep_recvmsg(&entry, descriptor(), message_, flags_);
 }
 
-void receive_message_op::describe(task_writer& out) const { out.text(on_descriptor("recvmsg", socket_)); }
+void receive_message_op::describe(task_writer& out) const { out.text(on_descriptor("recvmsg", descriptor())); }
+
+void send_message_op::prepare(io_uring_sqe& entry) noexcept {
+  io_uring_prep_sendmsg(&entry, descriptor(), message_, flags_ | MSG_NOSIGNAL);
+}
+
+void send_message_op::describe(task_writer& out) const { out.text(on_descriptor("sendmsg", descriptor())); }
 
 void futex_wait_op::prepare(io_uring_sqe& entry) noexcept {
   constexpr int futex_size_32 = 2;  // FUTEX2_SIZE_U32, shared between processes

@@ -21,34 +21,32 @@ namespace ringmill {
 /// recv(2): gives the number of bytes, 0 at the end of the stream. An empty buffer gives 0 without asking.
 class [[nodiscard]] RINGMILL_API receive_op : public io_op {
  public:
-  receive_op(int socket, std::span<std::byte> buffer) noexcept : socket_(socket), buffer_(buffer) {}
+  receive_op(fd& socket, std::span<std::byte> buffer) noexcept : io_op(socket), buffer_(buffer) {}
   bool await_ready() const noexcept { return buffer_.empty(); }
   std::size_t await_resume() const { return static_cast<std::size_t>(result_or_throw("receive")); }
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
-  int socket_;
   std::span<std::byte> buffer_;
 };
 
 /// Has a socket anything to tell, be it bytes, its end, or an error? Takes nothing and does not wait for it.
 class [[nodiscard]] RINGMILL_API has_input_op : public io_op {
  public:
-  explicit has_input_op(int socket) noexcept : socket_(socket) {}
+  explicit has_input_op(fd& socket) noexcept : io_op(socket) {}
   bool await_resume() const noexcept;
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
-  int socket_;
   std::byte peeked_{};
 };
 
 /// send(2) until all bytes are accepted by the kernel, without SIGPIPE.
 class [[nodiscard]] RINGMILL_API send_all_op : public io_op {
  public:
-  send_all_op(int socket, std::span<const std::byte> data) noexcept : socket_(socket), rest_(data) {}
+  send_all_op(fd& socket, std::span<const std::byte> data) noexcept : io_op(socket), rest_(data) {}
   bool await_ready() const noexcept { return rest_.empty(); }
   void await_resume() const { result_or_throw("send"); }
 
@@ -56,14 +54,15 @@ class [[nodiscard]] RINGMILL_API send_all_op : public io_op {
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
-  int socket_;
   std::span<const std::byte> rest_;
 };
 
-/// accept4(2) with SOCK_CLOEXEC: gives the new socket.
+/// accept4(2) with SOCK_CLOEXEC: gives the new socket. Goes on by itself when a client has given up already, or its
+/// network has; and when there is no descriptor or memory for another: clients wait in the backlog meanwhile, and it is
+/// tried again when a descriptor is closed, or after 10 to 80 ms.
 class [[nodiscard]] RINGMILL_API accept_op : public io_op {
  public:
-  explicit accept_op(int listener) noexcept : listener_(listener) {}
+  explicit accept_op(fd& listener) noexcept : io_op(listener) {}
   accept_op(accept_op&&) noexcept = default;
   ~accept_op() override;
   fd await_resume();
@@ -72,7 +71,6 @@ class [[nodiscard]] RINGMILL_API accept_op : public io_op {
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
-  int listener_;
   fd accepted_;
 };
 
@@ -92,6 +90,9 @@ class [[nodiscard]] RINGMILL_API connect_op : public io_op {
 /// pread(2), or read(2) at the file's own position if `offset` is -1: gives the number of bytes, 0 at the end.
 class [[nodiscard]] RINGMILL_API read_op : public io_op {
  public:
+  read_op(fd& file, std::span<std::byte> buffer, std::int64_t offset = -1) noexcept
+      : io_op(file), file_(file.number()), buffer_(buffer), offset_(offset) {}
+  /// Of a descriptor that somebody else owns, and keeps open until it has ended.
   read_op(int file, std::span<std::byte> buffer, std::int64_t offset = -1) noexcept
       : file_(file), buffer_(buffer), offset_(offset) {}
   std::size_t await_resume() const { return static_cast<std::size_t>(result_or_throw("read")); }
@@ -107,6 +108,9 @@ class [[nodiscard]] RINGMILL_API read_op : public io_op {
 /// pwrite(2), or write(2) at the file's own position if `offset` is -1, until all is written. Not for sockets.
 class [[nodiscard]] RINGMILL_API write_all_op : public io_op {
  public:
+  write_all_op(fd& file, std::span<const std::byte> data, std::int64_t offset = -1) noexcept
+      : io_op(file), file_(file.number()), rest_(data), offset_(offset) {}
+  /// To a descriptor that somebody else owns, and keeps open until it has ended.
   write_all_op(int file, std::span<const std::byte> data, std::int64_t offset = -1) noexcept
       : file_(file), rest_(data), offset_(offset) {}
   bool await_ready() const noexcept { return rest_.empty(); }
@@ -142,6 +146,8 @@ class [[nodiscard]] RINGMILL_API open_op : public io_op {
 /// poll(2) once: gives the events that came, of `events` (POLLIN...). The way to wait for a foreign descriptor.
 class [[nodiscard]] RINGMILL_API poll_op : public io_op {
  public:
+  poll_op(fd& handle, short events) noexcept : io_op(handle), descriptor_(handle.number()), events_(events) {}
+  /// Of a descriptor that somebody else owns, and keeps open until it has ended.
   poll_op(int descriptor, short events) noexcept : descriptor_(descriptor), events_(events) {}
   short await_resume() const { return static_cast<short>(result_or_throw("poll")); }
 
@@ -157,8 +163,8 @@ class [[nodiscard]] RINGMILL_API poll_op : public io_op {
 /// recvmsg(2), descriptors included: gives the number of bytes. `message` and all that it points to must stay.
 class [[nodiscard]] RINGMILL_API receive_message_op : public io_op {
  public:
-  receive_message_op(int socket, msghdr& message, unsigned flags = 0) noexcept
-      : socket_(socket), message_(&message), flags_(flags) {}
+  receive_message_op(fd& socket, msghdr& message, unsigned flags = 0) noexcept
+      : io_op(socket), message_(&message), flags_(flags) {}
   std::size_t await_resume() const { return static_cast<std::size_t>(result_or_throw("recvmsg")); }
 
  protected:
@@ -166,8 +172,23 @@ class [[nodiscard]] RINGMILL_API receive_message_op : public io_op {
   void describe(task_writer& out) const override;
 
  private:
-  int socket_;
   msghdr* message_;
+  unsigned flags_;
+};
+
+/// sendmsg(2), without SIGPIPE: gives the number of bytes. `message` and all that it points to must stay.
+class [[nodiscard]] RINGMILL_API send_message_op : public io_op {
+ public:
+  send_message_op(fd& socket, const msghdr& message, unsigned flags = 0) noexcept
+      : io_op(socket), message_(&message), flags_(flags) {}
+  std::size_t await_resume() const { return static_cast<std::size_t>(result_or_throw("sendmsg")); }
+
+ protected:
+  void prepare(io_uring_sqe& entry) noexcept override;
+  void describe(task_writer& out) const override;
+
+ private:
+  const msghdr* message_;
   unsigned flags_;
 };
 

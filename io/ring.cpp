@@ -2,10 +2,16 @@
 
 #include <liburing.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
 #include <system_error>
+
+#include <ringmill/io/detail/buffer_pool.hpp>
+#include <ringmill/io/detail/fork_count.hpp>
+#include <ringmill/io/fd.hpp>
+#include <ringmill/runtime/loop.hpp>
 
 namespace ringmill {
 
@@ -46,12 +52,28 @@ class ring::wake_watch final : public io_op {
   std::uint64_t count_ = 0;
 };
 
-ring::ring(std::unique_ptr<kernel> behind) : kernel_(std::move(behind)), arrays_(kernel_->arrays()) {
+/// Fires when what is paused shall be tried again.
+class ring::retry_timer final : public timer {
+ public:
+  explicit retry_timer(ring& owner) noexcept : timer(&fire), owner_(owner) {}
+
+ private:
+  static void fire(timer& self) noexcept { static_cast<retry_timer&>(self).owner_.retry_paused(); }
+  ring& owner_;
+};
+
+// What is needed later is made here: there, a lack of memory could not be told to anyone.
+ring::ring(std::unique_ptr<kernel> behind)
+    : kernel_(std::move(behind)),
+      arrays_(kernel_->arrays()),
+      retry_timer_(std::make_unique<retry_timer>(*this)),
+      wake_watch_(std::make_unique<wake_watch>(kernel_->wake_descriptor())),
+      fork_count_(detail::fork_count()) {
   tail_ = submitted_ = load(arrays_.sq_tail);
 }
 
 ring::~ring() {
-  if (wake_watch_) cancel_and_wait(*wake_watch_);
+  cancel_and_wait(*wake_watch_);
   RINGMILL_CHECK(in_flight_ == 0,
                  "a ring was destroyed with operations in flight: end the handles that watch in the "
                  "background (pools, signals) before the loop");
@@ -64,47 +86,134 @@ ring& ring::current() {
   return *current_ring;
 }
 
+detail::buffer_pool& ring::buffers() {
+  if (!buffers_) buffers_ = std::make_unique<detail::buffer_pool>(*kernel_, 256, 4096);
+  return *buffers_;
+}
+
+void ring::use_buffers(unsigned count, unsigned size) {
+  if (buffers_) throw std::logic_error("ring::use_buffers() after a read with a lease");
+  buffers_ = std::make_unique<detail::buffer_pool>(*kernel_, count, size);
+}
+
 kernel* ring::current_backend() noexcept { return current_ring ? current_ring->kernel_.get() : nullptr; }
 
 void ring::start(io_op& op) {
   RINGMILL_CHECK(!op.is_in_flight(), "an operation was started twice");
-  op.ring_ = this;
+  if (op.handle_) op.handle_->begin(detail::this_thread.loop_id);
   op.cancel_asked_ = false;
   ++in_flight_;
   if (op.background_) ++background_;
-  // Nothing overtakes what waits already.
   op.state_ = io_op::state::queued;
-  if (first_ || !fill_entry(op)) enqueue(op);
+  start_when_possible(op);
+}
+
+void ring::start_when_possible(io_op& op) noexcept {
+  check_process();
+  // Nothing overtakes what waits already.
+  if (queued_.empty() && has_free_entry()) {
+    fill_entry(op);
+  } else {
+    ++statistics_.waited;
+    queued_.append(op);
+  }
+}
+
+void ring::pause(io_op& op) {
+  constexpr duration first_delay = std::chrono::milliseconds(10);
+  constexpr int most_doublings = 3;
+  if (op.handle_) op.handle_->begin(detail::this_thread.loop_id);
+  ++in_flight_;
+  if (op.background_) ++background_;
+  op.state_ = io_op::state::paused;
+  paused_.append(op);
+  loop& here = loop::current();
+  if (!retry_timer_->is_armed()) {
+    here.arm(*retry_timer_, here.now() + first_delay * (1 << std::min<int>(op.vain_tries_, most_doublings)));
+  }
+  if (op.vain_tries_ < most_doublings) ++op.vain_tries_;
+}
+
+void ring::retry_paused() noexcept {
+  loop::current().disarm(*retry_timer_);
+  while (io_op* const op = paused_.first()) {
+    paused_.remove(*op);
+    op->state_ = io_op::state::queued;
+    start_when_possible(*op);
+  }
+}
+
+/// A timer that is left armed would keep the loop waiting, and must not outlive it.
+void ring::disarm_if_none_paused() noexcept {
+  if (paused_.empty() && retry_timer_->is_armed()) loop::current().disarm(*retry_timer_);
 }
 
 cancel_result ring::cancel(io_op& op) noexcept {
   op.cancel_asked_ = true;
   switch (op.state_) {
     case io_op::state::queued:
-      remove(op);
+      queued_.remove(op);
       finished(op);
       return cancel_result::done();
+    case io_op::state::paused:
+      paused_.remove(op);
+      finished(op);
+      disarm_if_none_paused();
+      return cancel_result::done();
     case io_op::state::submitted:
-      op.state_ = io_op::state::cancel_queued;
-      if (first_ || !fill_entry(op)) enqueue(op);
+      ask_to_cancel(op);
       return cancel_result::pending();
     default:
       return cancel_result::pending();
   }
 }
 
+/// Of one that the kernel has.
+void ring::ask_to_cancel(io_op& op) noexcept {
+  if (op.handle_) op.handle_->submitted_.remove(op);
+  op.state_ = io_op::state::cancel_queued;
+  start_when_possible(op);
+}
+
 void ring::cancel_and_wait(io_op& op) noexcept {
   if (!op.is_in_flight()) return;
   if (cancel(op).is_done()) return;
-  while (op.is_in_flight()) {
-    fill_from_list();
-    enter(!has_completions(), std::nullopt);
-    collect();
+  while (op.is_in_flight()) collect_some(std::nullopt);
+}
+
+void ring::end_all_on(fd& handle) noexcept {
+  drop_waiting_on(handle, queued_);
+  drop_waiting_on(handle, paused_);
+  disarm_if_none_paused();
+  // One by one, which takes the kernel a look into a table for each. By descriptor it would search all that is in
+  // flight on the ring, and find what is in flight on duplicates of the descriptor too. None of them is started again,
+  // and no new one while the handle is closing.
+  while (io_op* const op = handle.submitted_.first()) ask_to_cancel(*op);
+  while (handle.in_flight_ > 0) collect_some(std::nullopt);
+}
+
+/// Ends what the kernel has not seen.
+void ring::drop_waiting_on(const fd& handle, detail::op_list& list) noexcept {
+  for (io_op* op = list.first(); op;) {
+    io_op& here = *std::exchange(op, op->next_);
+    if (here.handle_ != &handle || here.state_ == io_op::state::cancel_queued) continue;
+    list.remove(here);
+    finished(here);
+    here.completed(-ECANCELED, 0, false);
   }
 }
 
+/// A forked child does not have the arrays: it would die without a word.
+void ring::check_process() const noexcept {
+  RINGMILL_CHECK(fork_count_ == detail::fork_count(),
+                 "a ring was used after a fork, by the child: make a loop of its own there, or start another program "
+                 "(rm::process::spawn)");
+}
+
 void ring::poll() {
-  fill_from_list();
+  check_process();
+  if (is_polled_) kernel_->clear_poll_descriptor();
+  submit_list();
   const unsigned flags = load(arrays_.sq_flags);
   if (tail_ != submitted_ || (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0) enter(false, std::nullopt);
   collect();
@@ -112,19 +221,26 @@ void ring::poll() {
 
 int ring::poll_fd() {
   listen_for_wakes();
-  return kernel_->poll_descriptor();
+  const int descriptor = kernel_->poll_descriptor();
+  is_polled_ = true;
+  return descriptor;
 }
 
 void ring::listen_for_wakes() {
-  if (wake_watch_) return;
-  wake_watch_ = std::make_unique<wake_watch>(kernel_->wake_descriptor());
-  wake_watch_->start_in_background(*this);
+  if (!wake_watch_->is_in_flight()) wake_watch_->start_in_background(*this);
 }
 
 void ring::wait(std::optional<time_point> deadline) {
+  check_process();
+  if (is_polled_) kernel_->clear_poll_descriptor();
   listen_for_wakes();
-  fill_from_list();
-  if (has_completions() || first_) {
+  collect_some(deadline);
+}
+
+/// Submits all that there is, and blocks for a completion if none has come.
+void ring::collect_some(std::optional<time_point> deadline) {
+  submit_list();
+  if (has_completions() || !queued_.empty()) {
     enter(false, std::nullopt);
   } else {
     std::optional<duration> timeout;
@@ -134,23 +250,18 @@ void ring::wait(std::optional<time_point> deadline) {
   collect();
 }
 
-/// The next free entry, zeroed, or null while the array is full.
-io_uring_sqe* ring::next_entry() noexcept {
-  if (tail_ - load(arrays_.sq_head) >= arrays_.sq_entries) return nullptr;
-  io_uring_sqe* entry = &arrays_.sqes[tail_ & (arrays_.sq_entries - 1)];
-  std::memset(entry, 0, sizeof *entry);
-  return entry;
-}
+bool ring::has_free_entry() const noexcept { return tail_ - load(arrays_.sq_head) < arrays_.sq_entries; }
 
-/// Writes what `op` asks for, the operation itself or its cancel, into an entry. False: none is free.
-bool ring::fill_entry(io_op& op) noexcept {
-  io_uring_sqe* entry = next_entry();
-  if (!entry) return false;
+/// Writes what `op` asks for, the operation itself or its cancel, into the next free entry.
+void ring::fill_entry(io_op& op) noexcept {
+  io_uring_sqe* const entry = &arrays_.sqes[tail_++ & (arrays_.sq_entries - 1)];
+  std::memset(entry, 0, sizeof *entry);
   const auto address = reinterpret_cast<std::uintptr_t>(&op);
   if (op.state_ == io_op::state::queued) {
     op.prepare(*entry);
     entry->user_data = address;
     op.state_ = io_op::state::submitted;
+    if (op.handle_) op.handle_->submitted_.add(op);
   } else {
     entry->opcode = IORING_OP_ASYNC_CANCEL;
     entry->fd = -1;
@@ -158,28 +269,24 @@ bool ring::fill_entry(io_op& op) noexcept {
     entry->user_data = address | cancel_answer;
     op.state_ = io_op::state::cancel_sent;
   }
-  ++tail_;
-  return true;
-}
-
-void ring::enqueue(io_op& op) noexcept {
-  ++statistics_.waited;
-  op.next_ = nullptr;
-  op.previous_ = last_;
-  (last_ ? last_->next_ : first_) = &op;
-  last_ = &op;
-}
-
-void ring::remove(io_op& op) noexcept {
-  (op.previous_ ? op.previous_->next_ : first_) = op.next_;
-  (op.next_ ? op.next_->previous_ : last_) = op.previous_;
 }
 
 void ring::fill_from_list() noexcept {
-  while (first_) {
-    io_op& op = *first_;
-    if (!fill_entry(op)) return;
-    remove(op);
+  while (!queued_.empty() && has_free_entry()) {
+    io_op& op = *queued_.first();
+    queued_.remove(op);  // first: its links may take it into another list
+    fill_entry(op);
+  }
+}
+
+/// All that waits for an entry, and not only what fits: a host's loop does not come back before something happens.
+void ring::submit_list() {
+  fill_from_list();
+  while (!queued_.empty()) {
+    const unsigned before = submitted_;
+    enter(false, std::nullopt);
+    if (submitted_ == before) return;  // the kernel is busy: completions have to be collected first
+    fill_from_list();
   }
 }
 
@@ -217,10 +324,13 @@ void ring::collect() noexcept {
     auto& op = *reinterpret_cast<io_op*>(static_cast<std::uintptr_t>(tag));
     const bool more = (flags & IORING_CQE_F_MORE) != 0;
     if (!more) {
-      if (op.state_ == io_op::state::cancel_queued) remove(op);
+      if (op.state_ == io_op::state::cancel_queued) queued_.remove(op);
+      if (op.state_ == io_op::state::submitted && op.handle_) op.handle_->submitted_.remove(op);
       finished(op);
     }
-    op.completed(result, flags, more);
+    // What blocked a thread of the kernel's is interrupted by its cancel.
+    const bool interrupted = result == -EINTR && op.handle_ && op.handle_->closing_;
+    op.completed(interrupted ? -ECANCELED : result, flags, more);
     head = *arrays_.cq_head;
     if (static_cast<int>(tail - head) < 0) break;
   }
@@ -228,6 +338,7 @@ void ring::collect() noexcept {
 
 void ring::finished(io_op& op) noexcept {
   op.state_ = io_op::state::idle;
+  if (op.handle_) op.handle_->end();
   --in_flight_;
   if (op.background_) --background_;
 }

@@ -13,6 +13,10 @@
 
 namespace ringmill {
 
+namespace detail {
+class buffer_pool;
+}  // namespace detail
+
 /// What a ring has done; always counted.
 struct ring_statistics {
   std::uint64_t enters = 0;       ///< system calls
@@ -43,10 +47,29 @@ class RINGMILL_API ring final : public driver {
   /// come meanwhile only wake their waiters. Returns at once if it is not in flight.
   void cancel_and_wait(io_op& op) noexcept;
 
+  /// For a handle that is closed: the same for all that is in flight on it.
+  void end_all_on(fd& handle) noexcept;
+
+  /// After a descriptor of the process was closed: what could get none is tried again.
+  void descriptor_was_closed() noexcept {
+    if (!paused_.empty()) retry_paused();
+  }
+
   /// Someone outside was asked to work (a worker process), and a watch in the background will tell: until
   /// `work_returned`, waiting for it is no deadlock.
   void work_sent_out() noexcept { ++sent_out_; }
   void work_returned() noexcept { --sent_out_; }
+
+  /// What reads with a lease get their memory from (io/buffer.hpp): 256 buffers of 4 KiB unless `use_buffers` was
+  /// called.
+  detail::buffer_pool& buffers();
+  /// Before the first such read, else std::logic_error: `count`, a power of two up to 32768, buffers of `size` bytes. A
+  /// few megabytes at most: what does not fit the processor's cache costs 15 % more a read.
+  void use_buffers(unsigned count, unsigned size);
+
+  /// There are entries that the kernel has not been given: it gets them on the next turn. A host that cancels something
+  /// between two turns leaves such.
+  bool has_unsubmitted() const noexcept { return tail_ != submitted_ || !queued_.empty(); }
 
   /// Operations in flight that someone awaits: without the watches in the background.
   std::size_t in_flight() const noexcept { return in_flight_ - background_; }
@@ -67,12 +90,20 @@ class RINGMILL_API ring final : public driver {
   friend class io_op;
   friend class ring_scope;
   class wake_watch;
+  class retry_timer;
 
-  io_uring_sqe* next_entry() noexcept;
-  void enqueue(io_op& op) noexcept;
-  void remove(io_op& op) noexcept;
-  bool fill_entry(io_op& op) noexcept;
+  void check_process() const noexcept;
+  bool has_free_entry() const noexcept;
+  void start_when_possible(io_op& op) noexcept;
+  void ask_to_cancel(io_op& op) noexcept;
+  void pause(io_op& op);
+  void retry_paused() noexcept;
+  void disarm_if_none_paused() noexcept;
+  void drop_waiting_on(const fd& handle, detail::op_list& list) noexcept;
+  void fill_entry(io_op& op) noexcept;
   void fill_from_list() noexcept;
+  void submit_list();
+  void collect_some(std::optional<time_point> deadline);
   void enter(bool wait, std::optional<duration> timeout);
   void collect() noexcept;
   bool has_completions() const noexcept;
@@ -83,12 +114,16 @@ class RINGMILL_API ring final : public driver {
   ring_arrays arrays_;
   unsigned tail_ = 0;       ///< entries prepared
   unsigned submitted_ = 0;  ///< entries the kernel has taken
-  io_op* first_ = nullptr;
-  io_op* last_ = nullptr;
+  detail::op_list queued_;  ///< what waits for a free entry
+  detail::op_list paused_;  ///< what waits to be tried again
+  std::unique_ptr<retry_timer> retry_timer_;
+  bool is_polled_ = false;  ///< by a host's loop
   std::size_t in_flight_ = 0;
   std::size_t background_ = 0;
   std::size_t sent_out_ = 0;
-  std::unique_ptr<wake_watch> wake_watch_;  ///< from the first wait on
+  std::unique_ptr<wake_watch> wake_watch_;  ///< in flight from the first wait on
+  unsigned fork_count_;                     ///< of the process that it belongs to
+  std::unique_ptr<detail::buffer_pool> buffers_;
   ring_statistics statistics_;
 };
 

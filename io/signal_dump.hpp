@@ -3,7 +3,6 @@
 //   rm::signal_dump dump(SIGUSR1);  // in main's task
 #pragma once
 
-
 #include <ringmill/runtime/config.hpp>
 #include <ringmill/runtime/detail/unique_ptr.hpp>
 

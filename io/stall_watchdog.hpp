@@ -16,8 +16,9 @@ namespace ringmill {
 
 /// While it lives, a thread of its own watches the loop of the thread that made it. When one turn takes longer than
 /// `limit`, it asks that thread, with the signal SIGRTMAX - 1, what it is doing. Each stall is reported once: the task
-/// that runs, with its function, where it awaited last, the tasks that await it, and a backtrace of the thread (addresses
-/// in a program that was not linked with -rdynamic: for addr2line). When the stall is over its length is reported.
+/// that runs, with its function, where it awaited last, the tasks that await it, and a backtrace of the thread
+/// (addresses in a program that was not linked with -rdynamic: for addr2line). When the stall is over its length is
+/// reported.
 ///
 /// The signal interrupts what blocks: sleep(3) comes back early, read(2) and its kind are restarted.
 class RINGMILL_API stall_watchdog {

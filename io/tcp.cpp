@@ -4,65 +4,75 @@
 
 #include <stdexcept>
 #include <string>
-#include <system_error>
 
+#include <ringmill/io/detail/socket_calls.hpp>
 #include <ringmill/io/ring.hpp>
 
 namespace ringmill {
 
+using detail::set_option;
+
 namespace {
 
-int check(int result, const std::string& what) {
-  if (result < 0) throw std::system_error(-result, std::generic_category(), what);
-  return result;
-}
-
-void set_flag(kernel& behind, const fd& socket, int level, int option) {
-  const int on = 1;
-  check(behind.set_option(socket.number(), level, option, &on, sizeof on), "setsockopt");
-}
-
-fd make_socket(kernel& behind, const address& where) {
-  fd socket(check(behind.socket(where.is_v6() ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-  set_flag(behind, socket, IPPROTO_TCP, TCP_NODELAY);  // inherited by what a listener accepts
+fd make_tcp_socket(const address& where) {
+  fd socket = detail::make_socket_for(where, SOCK_STREAM);
+  set_option(socket, IPPROTO_TCP, TCP_NODELAY, 1, "TCP_NODELAY");  // inherited by what a listener accepts
   return socket;
-}
-
-address local_of(int socket) {
-  address where;
-  socklen_t length = address::capacity();
-  check(ring::current().backend().local_address(socket, where.data(), &length), "getsockname");
-  return where;
 }
 
 }  // namespace
 
 tcp_stream::connect_awaiter tcp_stream::connect(const address& peer) {
-  return connect_awaiter(make_socket(ring::current().backend(), peer), peer);
+  return connect_awaiter(make_tcp_socket(peer), peer);
 }
 
-void tcp_stream::shutdown_write() { check(ring::current().backend().shutdown(socket_.number(), SHUT_WR), "shutdown"); }
-
-address tcp_stream::peer() const {
-  address where;
-  socklen_t length = address::capacity();
-  check(ring::current().backend().peer_address(socket_.number(), where.data(), &length), "getpeername");
-  return where;
+tcp_stream::connect_awaiter tcp_stream::connect(const address& peer, const tcp_connect_options& options) {
+  fd socket = make_tcp_socket(peer);
+  options.stream().apply_to(socket);
+  if (const std::optional<address>& local = options.local()) {
+    if (local->is_v6() != peer.is_v6()) {
+      throw std::invalid_argument("tcp_stream::connect: cannot go from " + local->to_string() + " to " +
+                                  peer.to_string() + ", which is of another family");
+    }
+    // The port is chosen when the peer is known: only then can two connections to different peers share one.
+    if (local->port() == 0) set_option(socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1, "IP_BIND_ADDRESS_NO_PORT");
+    detail::bind_to(socket, *local);
+  }
+  return connect_awaiter(std::move(socket), peer);
 }
 
-address tcp_stream::local() const { return local_of(socket_.number()); }
+void tcp_stream::shutdown_write() {
+  detail::or_throw(ring::current().backend().shutdown(socket_.number(), SHUT_WR), "shutdown");
+}
+
+address tcp_stream::peer() const { return detail::peer_of(socket_); }
+
+address tcp_stream::local() const { return detail::local_of(socket_); }
 
 tcp_listener tcp_listener::bind(std::string_view host, std::uint16_t port, int backlog) {
+  return bind(host, port, tcp_listener_options().backlog(backlog));
+}
+
+tcp_listener tcp_listener::bind(std::string_view host, std::uint16_t port, const tcp_listener_options& options) {
   const std::optional<address> where = address::parse(host, port);
   if (!where) throw std::invalid_argument("tcp_listener::bind: not an IP address: " + std::string(host));
-  kernel& behind = ring::current().backend();
-  fd socket = make_socket(behind, *where);
-  set_flag(behind, socket, SOL_SOCKET, SO_REUSEADDR);
-  check(behind.bind(socket.number(), where->data(), where->size()), "bind " + where->to_string());
-  check(behind.listen(socket.number(), backlog), "listen on " + where->to_string());
+  return bind(*where, options);
+}
+
+tcp_listener tcp_listener::bind(const address& where, const tcp_listener_options& options) {
+  fd socket = make_tcp_socket(where);
+  options.streams().apply_to(socket);
+  if (options.reuse_address()) set_option(socket, SOL_SOCKET, SO_REUSEADDR, 1, "SO_REUSEADDR");
+  if (options.reuse_port()) set_option(socket, SOL_SOCKET, SO_REUSEPORT, 1, "SO_REUSEPORT");
+  if (options.v6_only()) {
+    if (!where.is_v6()) throw std::invalid_argument("tcp_listener::bind: v6_only for " + where.to_string());
+    set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, *options.v6_only(), "IPV6_V6ONLY");
+  }
+  detail::bind_to(socket, where);
+  detail::listen_on(socket, options.backlog(), where.to_string());
   return tcp_listener(std::move(socket));
 }
 
-address tcp_listener::local() const { return local_of(socket_.number()); }
+address tcp_listener::local() const { return detail::local_of(socket_); }
 
 }  // namespace ringmill

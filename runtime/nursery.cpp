@@ -1,5 +1,6 @@
 #include <ringmill/runtime/nursery.hpp>
 
+#include <new>
 #include <stdexcept>
 
 #include <ringmill/runtime/async_stack.hpp>
@@ -75,7 +76,7 @@ void nursery::child_ended(detail::promise_base& child) noexcept {
 
 void nursery::failed(std::exception_ptr error, bool is_body) noexcept {
   if (policy_ == policy::collect) {
-    suppressed_.push_back(std::move(error));
+    suppress(std::move(error));
     return;
   }
   if (policy_ == policy::supervise && !is_body) {
@@ -83,15 +84,24 @@ void nursery::failed(std::exception_ptr error, bool is_body) noexcept {
       handler_(error);
       return;
     } catch (...) {
-      suppressed_.push_back(std::exchange(error, std::current_exception()));
+      suppress(std::exchange(error, std::current_exception()));
     }
   }
   if (error_) {
     suppressed_seen_ = false;
-    suppressed_.push_back(std::move(error));
+    suppress(std::move(error));
   } else {
     error_ = std::move(error);
     cancel(sibling_failed);
+  }
+}
+
+void nursery::suppress(std::exception_ptr error) noexcept {
+  try {
+    suppressed_.push_back(std::move(error));
+  } catch (const std::bad_alloc&) {
+    log(log_level::error, "a nursery had one more error, and no memory to keep it");
+    if (!error_) error_ = std::current_exception();
   }
 }
 
@@ -104,7 +114,11 @@ void nursery::child_cancelled() noexcept {
 void nursery::leave_if_empty() noexcept {
   if (size_ != 0) return;
   if (policy_ == policy::collect && !suppressed_.empty()) {
-    error_ = std::make_exception_ptr(exception_group(std::exchange(suppressed_, {})));
+    try {
+      error_ = std::make_exception_ptr(exception_group(std::exchange(suppressed_, {})));
+    } catch (const std::bad_alloc&) {
+      error_ = std::current_exception();
+    }
   }
   std::exchange(joiner_, nullptr)->wake();
 }

@@ -123,6 +123,7 @@ class RINGMILL_API nursery {
   void child_ended(detail::promise_base& child) noexcept;
   void child_cancelled() noexcept;
   void failed(std::exception_ptr error, bool is_body) noexcept;
+  void suppress(std::exception_ptr error) noexcept;
   void leave_if_empty() noexcept;
   void finish();
 

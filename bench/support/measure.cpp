@@ -30,11 +30,20 @@ std::string table_head() {
                      "ratio", "spread");
 }
 
+/// A value, or "x 0.98": so much of the limit.
+std::string target_text(const measure& what) {
+  if (what.target) return fmt::format("{:.4g}", *what.target);
+  return what.least_ratio ? fmt::format("x {:.2f}", *what.least_ratio) : "";
+}
+
+bool is_met(const measure& what, const outcome& result) {
+  return what.target ? result.value <= *what.target : result.ratio >= *what.least_ratio;
+}
+
 std::string table_line(const measure& what, const outcome& result) {
-  std::string line =
-      fmt::format("{:<24} {:>6} {:>9.4g} {:>9} {:>9.4g} {:>7.2f} {:>7.2f}", what.name, what.unit, result.value,
-                  what.target ? fmt::format("{:.4g}", *what.target) : "", result.limit, result.ratio, result.spread);
-  if (what.target) line += result.value <= *what.target ? "  met" : "  missed";
+  std::string line = fmt::format("{:<24} {:>6} {:>9.4g} {:>9} {:>9.4g} {:>7.2f} {:>7.2f}", what.name, what.unit,
+                                 result.value, target_text(what), result.limit, result.ratio, result.spread);
+  if (what.target || what.least_ratio) line += is_met(what, result) ? "  met" : "  missed";
   for (const auto& [peer, value] : result.peers) line += fmt::format("  {} {:.4g}", peer, value);
   return line;
 }

@@ -38,7 +38,8 @@ struct measure {
   subject limit;
   std::optional<double> target = std::nullopt;  ///< what `ours` is meant to need
   std::size_t rounds = 15;
-  std::map<std::string, subject> peers = {};  ///< how others do the same, by name
+  std::optional<double> least_ratio = std::nullopt;  ///< the target, where it is relative to the limit
+  std::map<std::string, subject> peers = {};         ///< how others do the same, by name
 };
 
 /// The figures of one measure: medians over the rounds.

@@ -2,8 +2,27 @@
 #pragma once
 
 #include <ringmill/io/address.hpp>
+#include <ringmill/io/address_range.hpp>
+#include <ringmill/io/buffer.hpp>
+#include <ringmill/io/buffered.hpp>
+#include <ringmill/io/copy.hpp>
+#include <ringmill/io/file.hpp>
+#include <ringmill/io/file_system.hpp>
+#include <ringmill/io/file_watch.hpp>
+#include <ringmill/io/host_loop.hpp>
+#include <ringmill/io/pipe.hpp>
+#include <ringmill/io/process.hpp>
+#include <ringmill/io/process_options.hpp>
+#include <ringmill/io/readiness.hpp>
 #include <ringmill/io/run.hpp>
+#include <ringmill/io/run_process.hpp>
+#include <ringmill/io/signals.hpp>
+#include <ringmill/io/splice.hpp>
+#include <ringmill/io/stream.hpp>
 #include <ringmill/io/tcp.hpp>
+#include <ringmill/io/udp.hpp>
+#include <ringmill/io/unix_datagram.hpp>
+#include <ringmill/io/unix_socket.hpp>
 #include <ringmill/runtime/as_completed.hpp>
 #include <ringmill/runtime/async_stack.hpp>
 #include <ringmill/runtime/barrier.hpp>

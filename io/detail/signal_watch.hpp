@@ -1,11 +1,9 @@
 // Signals as completions of the ring: a signalfd that is read in the background.
 #pragma once
 
-#include <signal.h>
-
 #include <initializer_list>
 
-#include <ringmill/io/fd.hpp>
+#include <ringmill/io/detail/blocked_signals.hpp>
 #include <ringmill/io/ops.hpp>
 #include <ringmill/runtime/detail/functional.hpp>
 #include <ringmill/runtime/detail/unique_ptr.hpp>
@@ -25,24 +23,10 @@ class signal_watch final : private poll_op {
   void take_pending();
 
  private:
-  /// The signals, blocked on this thread until the end, with a descriptor to read them from.
-  class blocked {
-   public:
-    explicit blocked(std::initializer_list<int> signals);
-    ~blocked();
-    blocked(const blocked&) = delete;
-    blocked& operator=(const blocked&) = delete;
-    int descriptor() const noexcept { return descriptor_.number(); }
-
-   private:
-    sigset_t before_;
-    fd descriptor_;
-  };
-
-  signal_watch(std::unique_ptr<blocked> signals, function on_signal);
+  signal_watch(std::unique_ptr<blocked_signals> signals, function on_signal);
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
 
-  std::unique_ptr<blocked> signals_;
+  std::unique_ptr<blocked_signals> signals_;
   function on_signal_;
 };
 

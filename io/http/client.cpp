@@ -161,7 +161,7 @@ task<response> client::attempt(const ringmill::url& where, const request& messag
   while (pooled) {
     // What came while it was idle is no response to anything (RFC 9112 9.2): a 408 on the way out, say, or just the
     // end.
-    const bool has_input = co_await has_input_op(pooled->stream.native_handle());
+    const bool has_input = co_await pooled->stream.has_input();
     if (!has_input) break;
     pooled = lease.reuse();
   }

@@ -1,5 +1,7 @@
 #include <doctest/doctest.h>
 
+#include <netinet/tcp.h>
+
 #include <array>
 #include <functional>
 #include <string>
@@ -47,6 +49,13 @@ class connected {
   rm::tcp_stream client;
   rm::tcp_stream server;
 };
+
+int option_of(int socket, int level, int name) {
+  int value = -1;
+  socklen_t length = sizeof value;
+  CHECK(::getsockopt(socket, level, name, &value, &length) == 0);
+  return value;
+}
 
 rm::task<> make_connection(connected& both) {
   auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
@@ -248,4 +257,154 @@ TEST_CASE("a socket whose peer waits for it is a deadlock only when nothing is i
     // In flight, so no deadlock is reported; the timeout ends it.
     CHECK_THROWS_AS(co_await rm::with_timeout(2ms, both.client.read_some(buffer)), rm::timeout_error);
   });
+}
+
+TEST_CASE("options are set on a stream, and those of a listener on what it accepts") {
+  on_each_kernel([]() -> rm::task<> {
+    const auto options = rm::tcp_options()
+                             .no_delay(false)
+                             .keepalive(30s, 10s, 3)
+                             .user_timeout(15s)
+                             .receive_buffer(32768)
+                             .send_buffer(65536);
+    auto listener = rm::tcp_listener::bind("127.0.0.1", 0, rm::tcp_listener_options().streams(options));
+    auto client = co_await rm::tcp_stream::connect(listener.local(), rm::tcp_connect_options().stream(options));
+    auto server = co_await listener.accept();
+    for (const rm::tcp_stream* stream : {&client, &server}) {
+      const int socket = stream->native_handle();
+      CHECK(option_of(socket, IPPROTO_TCP, TCP_NODELAY) == 0);
+      CHECK(option_of(socket, SOL_SOCKET, SO_KEEPALIVE) == 1);
+      CHECK(option_of(socket, IPPROTO_TCP, TCP_KEEPIDLE) == 30);
+      CHECK(option_of(socket, IPPROTO_TCP, TCP_KEEPINTVL) == 10);
+      CHECK(option_of(socket, IPPROTO_TCP, TCP_KEEPCNT) == 3);
+      CHECK(option_of(socket, IPPROTO_TCP, TCP_USER_TIMEOUT) == 15000);
+      CHECK(option_of(socket, SOL_SOCKET, SO_RCVBUF) == 2 * 32768);
+      CHECK(option_of(socket, SOL_SOCKET, SO_SNDBUF) == 2 * 65536);
+    }
+    client.set(rm::tcp_options().no_keepalive().no_delay());
+    CHECK(option_of(client.native_handle(), SOL_SOCKET, SO_KEEPALIVE) == 0);
+    CHECK(option_of(client.native_handle(), IPPROTO_TCP, TCP_NODELAY) == 1);
+    CHECK(option_of(client.native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT) == 15000);
+  });
+}
+
+TEST_CASE("options that make no sense are refused before anything is done") {
+  CHECK_THROWS_AS(rm::tcp_options().keepalive(0s, 10s, 3), std::invalid_argument);
+  CHECK_THROWS_AS(rm::tcp_options().keepalive(30s, 32768s, 3), std::invalid_argument);
+  CHECK_THROWS_WITH_AS(rm::tcp_options().keepalive(30s, 10s, 128), "tcp_options: 128 is no number of probes: 1 to 127",
+                       std::invalid_argument);
+  CHECK_THROWS_AS(rm::tcp_options().user_timeout(-1ms), std::invalid_argument);
+  CHECK_THROWS_AS(rm::tcp_options().user_timeout(std::chrono::hours(1000)), std::invalid_argument);
+  CHECK_THROWS_AS(rm::tcp_options().send_buffer(0), std::invalid_argument);
+  on_each_kernel([]() -> rm::task<> {
+    CHECK_THROWS_AS(rm::tcp_listener::bind("127.0.0.1", 0, rm::tcp_listener_options().v6_only()),
+                    std::invalid_argument);
+    const auto from_v6 = rm::tcp_connect_options().from(*rm::address::parse("::1", 0));
+    CHECK_THROWS_AS(static_cast<void>(rm::tcp_stream::connect(*rm::address::parse("127.0.0.1", 1), from_v6)),
+                    std::invalid_argument);
+    co_return;
+  });
+}
+
+TEST_CASE("a connection comes from the address that was asked for") {
+  on_each_kernel([]() -> rm::task<> {
+    auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
+    const rm::address any_port = *rm::address::parse("127.0.0.2", 0);
+    auto client = co_await rm::tcp_stream::connect(listener.local(), rm::tcp_connect_options().from(any_port));
+    auto server = co_await listener.accept();
+    CHECK(server.peer().host() == "127.0.0.2");
+    CHECK(server.peer() == client.local());
+    try {
+      const auto foreign = rm::tcp_connect_options().from(*rm::address::parse("192.0.2.1", 0));
+      static_cast<void>(rm::tcp_stream::connect(listener.local(), foreign));
+      FAIL("bound to a foreign address");
+    } catch (const std::system_error& error) {
+      CHECK(error.code() == std::errc::address_not_available);
+      CHECK(std::string(error.what()).find("bind 192.0.2.1:0") != std::string::npos);
+    }
+  });
+}
+
+TEST_CASE("listeners that agree to it share a port, and others do not") {
+  on_each_kernel([]() -> rm::task<> {
+    const auto shared = rm::tcp_listener_options().reuse_port();
+    auto first = rm::tcp_listener::bind("127.0.0.1", 0, shared);
+    auto second = rm::tcp_listener::bind(first.local(), shared);
+    CHECK(second.port() == first.port());
+    CHECK_THROWS_AS(rm::tcp_listener::bind(first.local()), std::system_error);
+    co_return;
+  });
+}
+
+TEST_CASE("an IPv6 listener takes IPv4 clients or not, as it was told") {
+  on_each_kernel([]() -> rm::task<> {
+    auto both = rm::tcp_listener::bind("::", 0, rm::tcp_listener_options().v6_only(false));
+    auto client = co_await rm::tcp_stream::connect(*rm::address::parse("127.0.0.1", both.port()));
+    auto server = co_await both.accept();
+    CHECK(server.peer().host() == "::ffff:127.0.0.1");
+    CHECK(rm::is_loopback(server.peer()));
+
+    auto six = rm::tcp_listener::bind("::", 0, rm::tcp_listener_options().v6_only());
+    const rm::address four = *rm::address::parse("127.0.0.1", six.port());
+    CHECK_THROWS_AS(co_await rm::tcp_stream::connect(four), std::system_error);
+  });
+}
+
+TEST_CASE("a close that resets is an error for the peer, a plain one is the end") {
+  on_each_kernel([]() -> rm::task<> {
+    std::array<std::byte, 16> buffer;
+    connected plain;
+    co_await make_connection(plain);
+    plain.client.close();
+    const std::size_t at_end = co_await plain.server.read_some(buffer);
+    CHECK(at_end == 0);
+
+    connected reset;
+    co_await make_connection(reset);
+    reset.client.set(rm::tcp_options().reset_at_close());
+    reset.client.close();
+    CHECK_FALSE(reset.client);
+    try {
+      co_await reset.server.read_some(buffer);
+      FAIL("read from a connection that was reset");
+    } catch (const std::system_error& error) {
+      CHECK(error.code() == std::errc::connection_reset);
+    }
+  });
+}
+
+TEST_CASE("closing a stream or a listener ends what waits for it") {
+  const int before = support::open_descriptors();
+  on_each_kernel([]() -> rm::task<> {
+    connected both;
+    co_await make_connection(both);
+    auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
+    std::array<std::error_code, 2> codes;
+    rm::nursery children;
+    co_await children.run([&]() -> rm::task<> {
+      children.start([&]() -> rm::task<> {
+        try {
+          co_await listener.accept();
+        } catch (const std::system_error& error) {
+          codes[0] = error.code();
+        }
+      });
+      children.start([&]() -> rm::task<> {
+        std::array<std::byte, 16> buffer;
+        try {
+          co_await both.server.read_some(buffer);
+        } catch (const std::system_error& error) {
+          codes[1] = error.code();
+        }
+      });
+      co_await rm::sleep_for(1ms);
+      listener.close();
+      both.server.close();
+    });
+    CHECK(codes[0] == std::errc::operation_canceled);
+    CHECK(codes[1] == std::errc::operation_canceled);
+    CHECK_FALSE(listener);
+    listener.close();
+  });
+  CHECK(support::open_descriptors() == before);
 }

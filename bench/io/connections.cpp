@@ -1,0 +1,96 @@
+// Connections: what an idle one keeps in memory, and what it takes to accept and end one.
+#include <sys/resource.h>
+
+#include <ringmill/ringmill.hpp>
+
+#include "../limits/echo_server.hpp"
+#include "../support/fresh_process.hpp"
+#include "../support/load.hpp"
+#include "../support/server_process.hpp"
+#include "measures.hpp"
+
+namespace rm = ringmill;
+
+namespace bench {
+namespace {
+
+rm::task<> echo_leased(rm::tcp_stream peer) {
+  for (;;) {
+    const rm::lease got = co_await peer.read_lease();
+    if (got.empty()) co_return;
+    co_await peer.write_all(got.bytes());
+  }
+}
+
+/// Both ends are in this process; what the clients' descriptors take is in the kernel.
+rm::task<double> bytes_of_idle(std::size_t count) {
+  auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
+  const rm::address where = listener.local();
+  std::vector<rm::tcp_stream> clients(count);  // not a server's memory
+  double each = 0;
+  rm::nursery servers;
+  co_await servers.run([&]() -> rm::task<> {
+    rm::ring::current().buffers();
+    const double before = resident_bytes();
+    for (std::size_t i = 0; i < count; ++i) {
+      auto [client, server] = co_await rm::when_all(rm::tcp_stream::connect(where), listener.accept());
+      clients[i] = std::move(client);
+      servers.start(echo_leased, std::move(server));
+    }
+    co_await rm::yield();
+    each = (resident_bytes() - before) / static_cast<double>(count);
+    servers.cancel();
+  });
+  co_return each;
+}
+
+double idle_bytes(const effort& how) {
+  return in_fresh_process([&] {
+    rlimit most{};
+    getrlimit(RLIMIT_NOFILE, &most);
+    most.rlim_cur = most.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &most);
+    const std::size_t possible = (most.rlim_cur - 100) / 2;
+    return rm::run(bytes_of_idle(std::min(possible, how.operations(9'900))));
+  });
+}
+
+/// What a server written by hand keeps for each connection whose buffers are provided: nothing else is in user space.
+struct idle_connection {
+  int socket;
+  unsigned buffers_to_send;  ///< first of a list
+  unsigned last_buffer;
+  bool is_sending;
+  bool is_closing;
+};
+
+double idle_bytes_limit(const effort&) { return sizeof(idle_connection); }
+
+rm::task<> accept_and_end(rm::tcp_listener listener) {
+  for (;;) const rm::tcp_stream ended = co_await listener.accept();
+}
+
+void accept_with_ringmill(int listener) { rm::run_main(accept_and_end(rm::tcp_listener(rm::fd(listener)))); }
+void accept_by_hand(int listener) { limits::echo_server(listener, 64).run(); }
+
+subject accepts(void (*server)(int)) {
+  return [=](const effort& tried) {
+    const server_process under_test(server);
+    const load_figures figures = in_fresh_process([&] {
+      pin_to_core(generators_core);
+      return drive_accepts(under_test.port(), under_test.process(), static_cast<double>(tried.operations(200)) / 200);
+    });
+    return figures.server_cpu;
+  };
+}
+
+}  // namespace
+
+std::vector<measure> connection_measures() {
+  std::vector<measure> all;
+  all.push_back({"idle_bytes", "bytes", idle_bytes, idle_bytes_limit, 350, 3});
+  all.push_back({"accept_cpu", "us", accepts(accept_with_ringmill), accepts(accept_by_hand), std::nullopt, 8});
+  return all;
+}
+
+}  // namespace bench

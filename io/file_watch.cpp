@@ -1,0 +1,105 @@
+#include <ringmill/io/file_watch.hpp>
+
+#include <sys/inotify.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <stdexcept>
+#include <system_error>
+
+namespace ringmill {
+
+static_assert(static_cast<std::uint32_t>(file_change::modified) == IN_MODIFY);
+static_assert(static_cast<std::uint32_t>(file_change::closed_after_write) == IN_CLOSE_WRITE);
+static_assert(static_cast<std::uint32_t>(file_change::moved_to) == IN_MOVED_TO);
+static_assert(static_cast<std::uint32_t>(file_change::self_moved) == IN_MOVE_SELF);
+static_assert(static_cast<std::uint32_t>(file_change::overflow) == IN_Q_OVERFLOW);
+static_assert(static_cast<std::uint32_t>(file_change::watch_ended) == IN_IGNORED);
+
+namespace {
+constexpr const char* two_readers = "file_watch::next() is awaited by two tasks at the same time";
+}  // namespace
+
+/// What was read and not yet taken, and the paths. It outlives the handle if that is closed while `next` is awaited.
+class file_watch::event_queue {
+ public:
+  std::span<std::byte> buffer() noexcept { return buffer_; }
+  void filled(std::size_t size) noexcept {
+    begin_ = 0;
+    end_ = size;
+  }
+  bool has_event() const noexcept { return begin_ < end_; }
+
+  file_event take() {
+    inotify_event raw{};
+    std::memcpy(&raw, buffer_.data() + begin_, sizeof raw);
+    const auto* const name = reinterpret_cast<const char*>(buffer_.data() + begin_ + sizeof raw);
+    const auto watched = paths_.find(raw.wd);
+    file_event event(raw.wd, watched == paths_.end() ? std::string() : watched->second,
+                     raw.len == 0 ? std::string() : std::string(name), raw.mask, raw.cookie);
+    begin_ += sizeof raw + raw.len;
+    if (raw.mask & IN_IGNORED && watched != paths_.end()) paths_.erase(watched);
+    return event;
+  }
+
+  void watches(int watch, const std::string& path) { paths_.insert_or_assign(watch, path); }
+
+  bool is_read = false;  ///< somebody awaits `next`
+
+ private:
+  alignas(inotify_event) std::array<std::byte, 4096> buffer_;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+  std::map<int, std::string> paths_;
+};
+
+file_watch::file_watch() : fd_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)), queue_(std::make_shared<event_queue>()) {
+  if (!fd_) throw std::system_error(errno, std::generic_category(), "inotify_init");
+}
+
+int file_watch::add(const std::string& path, file_changes changes) {
+  if (path.find('\0') != std::string::npos) throw std::invalid_argument("file_watch::add: a zero byte in the path");
+  const int watch = ::inotify_add_watch(fd_.number(), path.c_str(), changes.bits());
+  if (watch < 0) throw std::system_error(errno, std::generic_category(), "watch " + path);
+  queue_->watches(watch, path);
+  return watch;
+}
+
+void file_watch::remove(int watch) {
+  if (::inotify_rm_watch(fd_.number(), watch) < 0) {
+    throw std::system_error(errno, std::generic_category(), "end watch " + std::to_string(watch));
+  }
+}
+
+file_watch::next_awaiter::next_awaiter(file_watch& from) noexcept
+    : stream_read_op(from.fd_, from.queue_->buffer()), queue_(from.queue_) {}
+
+file_watch::next_awaiter::~next_awaiter() {
+  if (is_reader_) queue_->is_read = false;
+}
+
+bool file_watch::next_awaiter::await_ready() const noexcept { return !queue_->is_read && queue_->has_event(); }
+
+bool file_watch::next_awaiter::await_suspend(waiter& who) {
+  if (queue_->is_read) throw std::logic_error(two_readers);
+  const bool suspends = stream_read_op::await_suspend(who);
+  is_reader_ = queue_->is_read = true;
+  return suspends;
+}
+
+void file_watch::next_awaiter::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
+  stream_read_op::completed(result, flags, more);
+  if (!is_in_flight() && this->result() > 0) queue_->filled(static_cast<std::size_t>(this->result()));
+}
+
+file_event file_watch::next_awaiter::await_resume() {
+  if (is_reader_) result_or_throw("read events of files");
+  if (!queue_->has_event()) throw std::logic_error(two_readers);
+  return queue_->take();
+}
+
+void file_watch::next_awaiter::describe(task_writer& out) const { out.text("an event of a file"); }
+
+}  // namespace ringmill

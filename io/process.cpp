@@ -1,0 +1,216 @@
+#include <ringmill/io/process.hpp>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+
+#include <ringmill/io/detail/spawn.hpp>
+#include <ringmill/io/readiness.hpp>
+#include <ringmill/runtime/task_writer.hpp>
+#include <ringmill/runtime/timeout.hpp>
+
+namespace ringmill {
+
+namespace {
+
+/// A standard stream as it is set up: the child's number for it, what has to stay open until the child is there, and
+/// the parent's end of a pipe.
+class stream {
+ public:
+  stream(const std::optional<redirection>& asked, int place) : number(place) {
+    const redirection where = asked.value_or(redirection::inherit());
+    switch (where.what()) {
+      case redirection::kind::inherit:
+        return;
+      case redirection::kind::null:
+        theirs_ = fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
+        if (!theirs_) throw std::system_error(errno, std::generic_category(), "open /dev/null");
+        number = theirs_.number();
+        return;
+      case redirection::kind::pipe:
+        make_pipe(place == STDIN_FILENO);
+        number = theirs_.number();
+        return;
+      case redirection::kind::descriptor:
+        if (where.number() < 0) throw std::invalid_argument("redirection::descriptor: there is none with this number");
+        number = where.number();
+        return;
+      case redirection::kind::standard_output:
+        if (place != STDERR_FILENO) {
+          throw std::invalid_argument("redirection::to_standard_output: for standard error only");
+        }
+        number = detail::as_standard_output;
+        return;
+    }
+  }
+
+  int number;
+  fd ours;
+
+ private:
+  void make_pipe(bool is_input) {
+    std::array<int, 2> ends{};
+    if (pipe2(ends.data(), O_CLOEXEC) < 0) throw std::system_error(errno, std::generic_category(), "pipe for a child");
+    ours = fd(ends[is_input ? 1 : 0]);
+    theirs_ = fd(ends[is_input ? 0 : 1]);
+    // Only what we write: a read of the ring would not wait if it had this.
+    if (is_input) fcntl(ours.number(), F_SETFL, O_NONBLOCK);
+  }
+
+  fd theirs_;
+};
+
+exit_status status_of(const siginfo_t& ended) noexcept {
+  if (ended.si_code == CLD_EXITED) return exit_status::exited(ended.si_status);
+  return exit_status::killed(ended.si_status, ended.si_code == CLD_DUMPED);
+}
+
+template <class Pipe>
+Pipe& checked(Pipe& pipe, const char* name) {
+  if (!pipe) {
+    throw std::logic_error(std::string("process: ") + name +
+                           " is no pipe, or is closed: ask for redirection::pipe() in the process_options");
+  }
+  return pipe;
+}
+
+}  // namespace
+
+std::string exit_status::to_string() const {
+  if (signal_ == 0) return "exited with " + std::to_string(code_);
+  const char* const name = sigabbrev_np(signal_);
+  const std::string text = "killed by SIG" + (name ? std::string(name) : std::to_string(signal_));
+  return dumped_core_ ? text + ", core dumped" : text;
+}
+
+process process::spawn(const process_options& options) {
+  stream input(options.standard_input(), STDIN_FILENO);
+  stream output(options.standard_output(), STDOUT_FILENO);
+  stream error(options.standard_error(), STDERR_FILENO);
+  detail::spawned made = detail::spawn(options, {input.number, output.number, error.number});
+  process child;
+  child.id_ = made.id;
+  child.has_group_ = options.own_group() != process_options::group::inherited;
+  child.handle_ = std::move(made.handle);
+  child.input_ = detail::process_input(std::move(input.ours));
+  child.output_ = detail::process_output(std::move(output.ours));
+  child.error_ = detail::process_output(std::move(error.ours));
+  return child;
+}
+
+process::process(process&& other) noexcept = default;
+
+process& process::operator=(process&& other) noexcept {
+  if (this == &other) return *this;
+  end();
+  id_ = other.id_;
+  has_group_ = other.has_group_;
+  handle_ = std::move(other.handle_);
+  status_ = other.status_;
+  input_ = std::move(other.input_);
+  output_ = std::move(other.output_);
+  error_ = std::move(other.error_);
+  return *this;
+}
+
+process::~process() { end(); }
+
+/// Kills and reaps it, if nobody has, and ends who waits for it.
+void process::end() noexcept {
+  if (!handle_) return;
+  if (!status_) {
+    send(SIGKILL);
+    reap(0);
+  }
+  handle_.reset();
+}
+
+detail::process_input& process::standard_input() { return checked(input_, "standard input"); }
+detail::process_output& process::standard_output() { return checked(output_, "standard output"); }
+detail::process_output& process::standard_error() { return checked(error_, "standard error"); }
+
+void process::kill(int signal) {
+  const int error = send(signal);
+  if (error != 0 && error != ESRCH) {
+    throw std::system_error(error, std::generic_category(),
+                            "send signal " + std::to_string(signal) + " to process " + std::to_string(id_));
+  }
+}
+
+/// Gives 0 or an errno.
+int process::send(int signal) const noexcept {
+  if (!handle_ || status_) return ESRCH;
+  if (!has_group_) {
+    return ::syscall(SYS_pidfd_send_signal, handle_.number(), signal, nullptr, 0) == 0 ? 0 : errno;
+  }
+  // As long as the leader was not waited for, its number is no one else's, and neither is that of its group.
+  if (::syscall(SYS_pidfd_send_signal, handle_.number(), 0, nullptr, 0) != 0 && errno == ESRCH) return ESRCH;
+  return ::kill(-id_, signal) == 0 ? 0 : errno;
+}
+
+/// Takes the exit status, if the kernel has it. Gives 0, or EAGAIN if it runs still, or another errno.
+int process::reap(int flags) noexcept {
+  if (status_) return 0;
+  siginfo_t ended{};
+  int result = 0;
+  do {
+    result = waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(handle_.number()), &ended, WEXITED | flags);
+  } while (result < 0 && errno == EINTR);
+  if (result < 0) return errno;
+  if (ended.si_pid == 0) return EAGAIN;
+  status_ = status_of(ended);
+  return 0;
+}
+
+process::wait_awaiter process::wait() noexcept { return wait_awaiter(*this); }
+
+task<exit_status> process::terminate(duration grace) {
+  if (!status_) {
+    kill(SIGTERM);
+    // Its end is seen but not taken, so that its group still has its number, and what is left of it can be killed.
+    co_await move_on_after(grace, readable(handle_));
+    kill(SIGKILL);
+  }
+  const exit_status ended = co_await wait();
+  co_return ended;
+}
+
+process::wait_awaiter::wait_awaiter(process& child) noexcept
+    : poll_op(child.handle_, POLLIN), child_(&child), id_(child.id_) {}
+
+bool process::wait_awaiter::await_ready() noexcept {
+  status_ = child_->status_;
+  return status_.has_value();
+}
+
+void process::wait_awaiter::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
+  if (result >= 0) {
+    result = -child_->reap(WNOHANG);
+    // A debugger holds its end back.
+    if (result == -EAGAIN) {
+      if (retry_later()) return;
+      result = -ECANCELED;
+    }
+    status_ = child_->status_;
+  }
+  poll_op::completed(result, flags, more);
+}
+
+exit_status process::wait_awaiter::await_resume() const {
+  if (!status_) throw std::system_error(-result(), std::generic_category(), "wait for process " + std::to_string(id_));
+  return *status_;
+}
+
+void process::wait_awaiter::describe(task_writer& out) const { out.text("the end of process " + std::to_string(id_)); }
+
+}  // namespace ringmill

@@ -1,0 +1,83 @@
+#include <ringmill/io/stream_ops.hpp>
+
+#include <liburing.h>
+#include <poll.h>
+
+#include <atomic>
+#include <cerrno>
+#include <utility>
+
+#include <ringmill/io/detail/op_text.hpp>
+
+namespace ringmill {
+
+using detail::entry_length;
+using detail::on_descriptor;
+
+namespace {
+
+constexpr auto own_position = static_cast<__u64>(-1);
+
+/// RWF_NOSIGNAL of Linux 6.18, which older headers do not know. Older kernels answer EOPNOTSUPP.
+constexpr __kernel_rwf_t without_signal = 0x100;
+constinit std::atomic<bool> knows_without_signal = true;
+
+}  // namespace
+
+bool detail::writes_without_signal() noexcept { return knows_without_signal.load(std::memory_order_relaxed); }
+void detail::set_writes_without_signal(bool on) noexcept { knows_without_signal.store(on, std::memory_order_relaxed); }
+
+void stream_read_op::prepare(io_uring_sqe& entry) noexcept {
+  if (polls_) return io_uring_prep_poll_add(&entry, source_, POLLIN);
+  io_uring_prep_read(&entry, source_, buffer_.data(), entry_length(buffer_.size()), own_position);
+}
+
+void stream_read_op::describe(task_writer& out) const { out.text(on_descriptor("read", source_)); }
+
+void stream_read_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
+  const bool was_poll = polls_;
+  polls_ = result == -EAGAIN;
+  if (polls_ || (was_poll && result >= 0)) {
+    if (resubmit()) return;
+    result = -ECANCELED;
+  }
+  io_op::completed(result, flags, more);
+}
+
+void stream_write_all_op::prepare(io_uring_sqe& entry) noexcept {
+  if (polls_) return io_uring_prep_poll_add(&entry, sink_, POLLOUT);
+  io_uring_prep_write(&entry, sink_, rest_.data(), entry_length(rest_.size()), own_position);
+  if (detail::writes_without_signal()) {
+    entry.rw_flags = without_signal;
+  } else {
+    // The signal goes to a worker thread of the kernel, which takes none. There is room: it was polled for, which is
+    // easily cancelled. A worker that has to wait for room is overlooked now and then by the cancel of a closed handle.
+    entry.flags = IOSQE_ASYNC;
+  }
+}
+
+void stream_write_all_op::describe(task_writer& out) const { out.text(on_descriptor("write", sink_)); }
+
+void stream_write_all_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
+  const bool was_poll = std::exchange(polls_, false);
+  bool goes_on = was_poll && result >= 0;
+  if (!was_poll && result > 0) {
+    rest_ = rest_.subspan(static_cast<std::size_t>(result));
+    goes_on = !rest_.empty();
+    polls_ = !detail::writes_without_signal();
+  } else if (!was_poll && result == -EAGAIN) {
+    goes_on = polls_ = true;
+  } else if (!was_poll && result == -EOPNOTSUPP && detail::writes_without_signal()) {
+    detail::set_writes_without_signal(false);
+    goes_on = polls_ = true;
+  } else if (!was_poll && result == 0) {
+    result = -EIO;  // nothing was written, and nothing said why
+  }
+  if (goes_on) {
+    if (resubmit()) return;
+    result = -ECANCELED;  // a part may have been written, then it was cancelled
+  }
+  io_op::completed(result, flags, more);
+}
+
+}  // namespace ringmill

@@ -1,0 +1,181 @@
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include <ringmill/io/detail/buffer_pool.hpp>
+#include <ringmill/ringmill.hpp>
+
+#include "../support/kernels.hpp"
+
+namespace rm = ringmill;
+using namespace std::chrono_literals;
+using support::on_each_kernel;
+
+namespace {
+
+class connected {
+ public:
+  rm::tcp_stream client;
+  rm::tcp_stream server;
+};
+
+rm::task<> make_connection(connected& both) {
+  auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
+  const rm::address where = listener.local();
+  std::tie(both.client, both.server) = co_await rm::when_all(rm::tcp_stream::connect(where), listener.accept());
+}
+
+std::string text_of(const rm::lease& what) {
+  return std::string(reinterpret_cast<const char*>(what.bytes().data()), what.size());
+}
+
+std::size_t lent() { return rm::ring::current().buffers().lent(); }
+
+}  // namespace
+
+TEST_CASE("a lease holds what was sent, is empty at the end of the stream, and goes back") {
+  on_each_kernel([]() -> rm::task<> {
+    connected both;
+    co_await make_connection(both);
+    co_await both.client.write_all("hello");
+    {
+      const rm::lease got = co_await both.server.read_lease();
+      CHECK(text_of(got) == "hello");
+      CHECK(lent() == 1);
+    }
+    CHECK(lent() == 0);
+    both.client.shutdown_write();
+    const rm::lease end = co_await both.server.read_lease();
+    CHECK(end.empty());
+    CHECK(lent() == 0);
+  });
+}
+
+TEST_CASE("more than a buffer holds comes in several leases, in order and with nothing missing") {
+  on_each_kernel([]() -> rm::task<> {
+    rm::ring::current().use_buffers(8, 1000);
+    connected both;
+    co_await make_connection(both);
+    std::string sent;
+    for (int i = 0; i < 50'000; ++i) sent += static_cast<char>('a' + i % 26);
+    auto send = [&]() -> rm::task<> {
+      co_await both.client.write_all(sent);
+      both.client.shutdown_write();
+    };
+    auto receive = [&]() -> rm::task<> {
+      std::string got;
+      for (;;) {
+        const rm::lease part = co_await both.server.read_lease();
+        if (part.empty()) break;
+        CHECK(part.size() <= 1000);
+        got += text_of(part);
+      }
+      CHECK(got == sent);
+    };
+    co_await rm::when_all(send(), receive());
+    CHECK(lent() == 0);
+  });
+}
+
+TEST_CASE("when all buffers are lent, a read gets memory of its own") {
+  on_each_kernel([]() -> rm::task<> {
+    rm::ring::current().use_buffers(4, 100);
+    connected both;
+    co_await make_connection(both);
+    co_await both.client.write_all(std::string(2000, 'x'));
+    std::vector<rm::lease> kept;
+    std::size_t bytes = 0;
+    while (bytes < 2000) {
+      kept.push_back(co_await both.server.read_lease());
+      REQUIRE(!kept.back().empty());
+      CHECK(text_of(kept.back()) == std::string(kept.back().size(), 'x'));
+      bytes += kept.back().size();
+    }
+    CHECK(kept.size() == 20);
+    CHECK(lent() == 20);
+    kept.erase(kept.begin(), kept.begin() + 10);
+    CHECK(lent() == 10);
+    rm::lease moved = std::move(kept.front());
+    kept.clear();
+    CHECK(lent() == 1);
+    moved = rm::lease();
+    CHECK(lent() == 0);
+    // They are used again.
+    for (int i = 0; i < 20; ++i) {
+      co_await both.client.write_all("again");
+      const rm::lease got = co_await both.server.read_lease();
+      CHECK(text_of(got) == "again");
+    }
+  });
+}
+
+TEST_CASE("a read with a lease that is cancelled takes no bytes, and one that has got some keeps none") {
+  on_each_kernel([]() -> rm::task<> {
+    connected both;
+    co_await make_connection(both);
+    const auto nothing = co_await rm::move_on_after(1ms, both.server.read_lease());
+    CHECK(!nothing);
+    co_await both.client.write_all("later");
+    const rm::lease got = co_await both.server.read_lease();
+    CHECK(text_of(got) == "later");
+
+    // Bytes come at about the time of the cancel: the task gets them, or the next one does.
+    for (int turns = 0; turns < 6; ++turns) {
+      std::string taken;
+      rm::nursery group;
+      co_await group.run([&]() -> rm::task<> {
+        group.start([&]() -> rm::task<> {
+          const rm::lease part = co_await both.server.read_lease();
+          taken = text_of(part);
+        });
+        co_await rm::yield();
+        co_await both.client.write_all("raced");
+        for (int turn = 0; turn < turns; ++turn) co_await rm::yield();
+        group.cancel();
+      });
+      if (taken.empty()) {
+        const rm::lease part = co_await both.server.read_lease();
+        taken = text_of(part);
+      }
+      CHECK(taken == "raced");
+    }
+    CHECK(lent() == 1);  // `got`
+  });
+}
+
+TEST_CASE("closing a connection ends the read with a lease that another task awaits") {
+  on_each_kernel([]() -> rm::task<> {
+    connected both;
+    co_await make_connection(both);
+    rm::nursery group;
+    co_await group.run([&]() -> rm::task<> {
+      group.start([&]() -> rm::task<> {
+        std::error_code error;
+        try {
+          const rm::lease got = co_await both.server.read_lease();
+        } catch (const std::system_error& caught) {
+          error = caught.code();
+        }
+        CHECK(error == std::errc::operation_canceled);
+      });
+      co_await rm::yield();
+      both.server = rm::tcp_stream();
+    });
+    CHECK(lent() == 0);
+  });
+}
+
+TEST_CASE("the buffers can be chosen before the first read with a lease, and their number is checked") {
+  on_each_kernel([]() -> rm::task<> {
+    CHECK_THROWS_AS(rm::ring::current().use_buffers(3, 4096), std::invalid_argument);
+    CHECK_THROWS_AS(rm::ring::current().use_buffers(8, 0), std::invalid_argument);
+    rm::ring::current().use_buffers(2, 64);
+    CHECK_THROWS_AS(rm::ring::current().use_buffers(2, 64), std::logic_error);
+    co_return;
+  });
+}

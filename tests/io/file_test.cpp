@@ -1,0 +1,491 @@
+#include <doctest/doctest.h>
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstring>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include <ringmill/ringmill.hpp>
+
+#include "../support/kernels.hpp"
+#include "../support/scratch.hpp"
+#include "../support/text.hpp"
+
+namespace rm = ringmill;
+using namespace std::chrono_literals;
+using support::contents_of;
+using support::on_each_kernel;
+using support::scratch;
+
+namespace {
+
+std::span<std::byte> bytes_of(std::string& text) { return std::as_writable_bytes(std::span(text)); }
+std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
+
+const rm::file_options for_writing = rm::file_options::write_only().create();
+const rm::file_options for_both = rm::file_options::read_write().create();
+
+/// A file whose reads wait: a FIFO without bytes, whose other end is open here too.
+rm::task<rm::file> open_waiting_file(const scratch& where) {
+  const std::string path = where / "fifo";
+  if (::mkfifo(path.c_str(), 0600) < 0 && errno != EEXIST)
+    throw std::system_error(errno, std::generic_category(), path);
+  rm::file opened = co_await rm::file::open(path, rm::file_options::read_write());
+  co_return opened;
+}
+
+}  // namespace
+
+TEST_CASE("what is written at a file's position is read again") {
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    const std::string path = here / "file";
+    rm::file out = co_await rm::file::open(path, for_writing);
+    co_await out.write_all("one, ");
+    co_await out.write_all("two");
+    co_await out.sync();
+    co_await out.sync_data();
+    CHECK(contents_of(path) == "one, two");
+
+    rm::file in = co_await rm::file::open(path);
+    std::string text(5, '\0');
+    const std::size_t first = co_await in.read_some(bytes_of(text));
+    CHECK(first == 5);
+    CHECK(text == "one, ");
+    const std::size_t second = co_await in.read_some(bytes_of(text));
+    CHECK(second == 3);
+    const std::size_t at_end = co_await in.read_some(bytes_of(text));
+    CHECK(at_end == 0);
+  });
+}
+
+TEST_CASE("reads and writes with an offset leave the position alone, and many are in flight at once") {
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    rm::file both = co_await rm::file::open(here / "file", for_both);
+    const auto write_one = [](rm::file& to, int number) -> rm::task<> {
+      const std::string line = std::to_string(1000 + number);
+      co_await to.write_all_at(line, static_cast<std::uint64_t>(number) * 4);
+    };
+    rm::nursery writers;
+    co_await writers.run([&]() -> rm::task<> {
+      for (int i = 0; i < 100; ++i) writers.start(write_one, std::ref(both), i);
+      co_return;
+    });
+    std::string number(4, '\0');
+    const std::size_t got = co_await both.read_at(bytes_of(number), 4 * 42);
+    CHECK(got == 4);
+    CHECK(number == "1042");
+    co_await both.read_some(bytes_of(number));
+    CHECK(number == "1000");
+    const std::uint64_t size = co_await both.size();
+    CHECK(size == 400);
+  });
+}
+
+TEST_CASE("many parts are written in one go, and read into many buffers") {
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    rm::file both = co_await rm::file::open(here / "file", for_both);
+    std::vector<std::string> texts;
+    std::vector<std::span<const std::byte>> parts;
+    std::string expected;
+    for (int i = 0; i < 2500; ++i)
+      texts.push_back(i % 7 ? std::to_string(i) : "");  // more than IOV_MAX, some of them empty
+    for (const std::string& text : texts) {
+      parts.push_back(bytes_of(text));
+      expected += text;
+    }
+    co_await both.write_all_vectored(parts);
+    CHECK(contents_of(here / "file") == expected);
+
+    std::string front(10, '\0');
+    std::string back(20, '\0');
+    const std::array<std::span<std::byte>, 2> buffers{bytes_of(front), bytes_of(back)};
+    const std::size_t got = co_await both.read_vectored_at(buffers, 5);
+    CHECK(got == 30);
+    CHECK(front + back == expected.substr(5, 30));
+
+    co_await both.write_all_vectored_at(std::span(parts).first(5), 3);
+    const std::size_t nothing = co_await both.read_vectored({});
+    CHECK(nothing == 0);
+    CHECK(contents_of(here / "file").substr(3, 10) == expected.substr(0, 4) + expected.substr(7, 6));
+  });
+}
+
+TEST_CASE("a vectored write to a small pipe is carried on until all is there") {
+  on_each_kernel([]() -> rm::task<> {
+    std::array<int, 2> ends{};
+    REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);
+    rm::file reader{rm::fd(ends[0])};
+    rm::file writer{rm::fd(ends[1])};
+    std::string expected;
+    std::vector<std::string> texts;
+    for (int i = 0; i < 50; ++i)
+      texts.push_back(std::string(static_cast<std::size_t>(7000 + i), static_cast<char>('a' + i % 26)));
+    std::vector<std::span<const std::byte>> parts;
+    for (const std::string& text : texts) {
+      parts.push_back(bytes_of(text));
+      expected += text;
+    }
+    std::string got;
+    const auto read_all = [&]() -> rm::task<> {
+      std::string buffer(5000, '\0');
+      while (got.size() < expected.size()) {
+        const std::size_t n = co_await reader.read_some(bytes_of(buffer));
+        got.append(buffer, 0, n);
+      }
+    };
+    co_await rm::with_timeout(10s, rm::when_all(writer.write_all_vectored(parts), read_all()));
+    CHECK(got == expected);
+  });
+}
+
+TEST_CASE("options do what open(2) says of them") {
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    const std::string path = here / "file";
+    const auto code_of = [](std::string where, const rm::file_options& how) -> rm::task<std::error_code> {
+      try {
+        co_await rm::file::open(where, how);
+      } catch (const std::system_error& error) {
+        co_return error.code();
+      }
+      co_return std::error_code();
+    };
+    std::error_code code = co_await code_of(path, rm::file_options::write_only());
+    CHECK(code == std::errc::no_such_file_or_directory);
+    code = co_await code_of(path, rm::file_options::write_only().create_new().mode(0640));
+    CHECK(!code);
+    struct ::stat found {};
+    REQUIRE(::stat(path.c_str(), &found) == 0);
+    CHECK((found.st_mode & 07777) == 0640);
+    code = co_await code_of(path, rm::file_options::write_only().create_new());
+    CHECK(code == std::errc::file_exists);
+
+    support::make_file(path, "old");
+    rm::file end = co_await rm::file::open(path, rm::file_options::write_only().append());
+    co_await end.write_all(" and new");
+    CHECK(contents_of(path) == "old and new");
+    rm::file emptied = co_await rm::file::open(path, rm::file_options::read_write().truncate());
+    CHECK(contents_of(path).empty());
+    CHECK((::fcntl(emptied.native_handle(), F_GETFD) & FD_CLOEXEC) != 0);
+  });
+}
+
+TEST_CASE("what cannot be is refused before anything is done") {
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    const std::string path = here / "file";
+    const rm::file_options truncating = rm::file_options::read_only().truncate();
+    const rm::file_options appending = rm::file_options::read_only().append();
+    CHECK_THROWS_AS((void)rm::file::open(path, truncating), std::invalid_argument);
+    CHECK_THROWS_AS((void)rm::file::open(path, appending), std::invalid_argument);
+    CHECK_THROWS_AS((void)rm::file::open(path + std::string(1, '\0') + "x", for_writing), std::invalid_argument);
+    rm::file both = co_await rm::file::open(path, for_both);
+    std::array<std::byte, 4> buffer{};
+    constexpr std::uint64_t too_far = std::uint64_t{1} << 63;
+    CHECK_THROWS_AS((void)both.read_at(buffer, too_far), std::invalid_argument);
+    CHECK_THROWS_AS((void)both.write_all_at(buffer, too_far), std::invalid_argument);
+    CHECK_THROWS_AS((void)both.truncate(too_far), std::invalid_argument);
+    CHECK_THROWS_AS((void)both.preallocate(0, too_far), std::invalid_argument);
+  });
+}
+
+TEST_CASE("errors say what was attempted") {
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    const std::string path = here / "missing";
+    try {
+      co_await rm::file::open(path);
+      FAIL("opened a file that is not there");
+    } catch (const std::system_error& error) {
+      CHECK(error.code() == std::errc::no_such_file_or_directory);
+      support::contains(error.what(), "open " + path);
+    }
+    rm::file in = co_await rm::file::open(here / "file", rm::file_options::read_only().create());
+    try {
+      co_await in.write_all("x");
+      FAIL("wrote to a file that is open for reading");
+    } catch (const std::system_error& error) {
+      CHECK(error.code() == std::errc::bad_file_descriptor);
+      support::contains(error.what(), "write");
+    }
+  });
+}
+
+TEST_CASE("a file is made longer and shorter, and its space reserved") {
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    rm::file both = co_await rm::file::open(here / "file", for_both);
+    co_await both.write_all("0123456789");
+    co_await both.truncate(4);
+    CHECK(contents_of(here / "file") == "0123");
+    co_await both.truncate(6);
+    CHECK(contents_of(here / "file") == std::string("0123\0\0", 6));
+    try {
+      co_await both.preallocate(0, 100000);
+      const rm::file_status found = co_await both.status();
+      CHECK(found.size() == 100000);
+      CHECK(found.allocated() >= 100000);
+    } catch (const std::system_error& error) {
+      if (error.code() != std::errc::operation_not_supported) throw;
+      MESSAGE("skipped: the file system of the temporary files knows no fallocate(2)");
+    }
+  });
+}
+
+TEST_CASE("the status of an open file is what stat(2) says") {
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    rm::file out = co_await rm::file::open(here / "file", rm::file_options::write_only().create().mode(0600));
+    co_await out.write_all("12345");
+    const rm::file_status found = co_await out.status();
+    struct ::stat raw {};
+    REQUIRE(::stat((here / "file").c_str(), &raw) == 0);
+    CHECK(found.is_regular());
+    CHECK(found.size() == 5);
+    CHECK(found.mode() == 0600);
+    CHECK(found.inode() == raw.st_ino);
+    CHECK(found.device() == raw.st_dev);
+    CHECK(found.owner() == ::getuid());
+    CHECK(found.links() == 1);
+    CHECK(found.modified().time_since_epoch() ==
+          std::chrono::seconds(raw.st_mtim.tv_sec) + std::chrono::nanoseconds(raw.st_mtim.tv_nsec));
+  });
+}
+
+TEST_CASE("close gives the descriptor back, and closing again does nothing") {
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    rm::file out = co_await rm::file::open(here / "file", for_writing);
+    const int before = support::open_descriptors();
+    co_await out.close();
+    CHECK(!out);
+    CHECK(support::open_descriptors() == before - 1);
+    co_await out.close();
+    CHECK(support::open_descriptors() == before - 1);
+  });
+}
+
+TEST_CASE("close ends a read of another task, which gets an error") {
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    rm::file waiting = co_await open_waiting_file(here);
+    std::error_code code;
+    const auto read = [&]() -> rm::task<> {
+      std::array<std::byte, 4> buffer{};
+      try {
+        co_await waiting.read_some(buffer);
+      } catch (const std::system_error& error) {
+        code = error.code();
+      }
+    };
+    rm::nursery readers;
+    co_await readers.run([&]() -> rm::task<> {
+      readers.start(read);
+      co_await rm::sleep_for(1ms);
+      CHECK(rm::ring::current().in_flight() == 1);
+      co_await waiting.close();
+    });
+    CHECK(code == std::errc::operation_canceled);
+  });
+}
+
+TEST_CASE("a close that is cancelled closes all the same, before its start excepted") {
+  const int before = support::open_descriptors();
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    for (int turns = 0; turns < 4; ++turns) {
+      rm::file out = co_await rm::file::open(here / "file", for_writing);
+      rm::nursery closers;
+      co_await closers.run([&]() -> rm::task<> {
+        closers.start([&]() -> rm::task<> { co_await out.close(); });
+        for (int i = 0; i < turns; ++i) co_await rm::yield();
+        closers.cancel();
+      });
+      CHECK(static_cast<bool>(out) == (turns == 0));
+      CHECK(rm::ring::current().in_flight() == 0);
+    }
+  });
+  CHECK(support::open_descriptors() == before);
+}
+
+TEST_CASE("a close on a full ring that is cancelled before the kernel sees it closes") {
+  const int before = support::open_descriptors();
+  const auto body = []() -> rm::task<> {
+    const scratch here;
+    rm::file waiting = co_await open_waiting_file(here);
+    const auto read = [](rm::file& from) -> rm::task<> {
+      std::array<std::byte, 1> buffer{};
+      co_await from.read_some(buffer);
+    };
+    rm::file out = co_await rm::file::open(here / "file", for_writing);
+    rm::nursery all;
+    co_await all.run([&]() -> rm::task<> {
+      for (int i = 0; i < 20; ++i) all.start(read, std::ref(waiting));
+      all.start([&]() -> rm::task<> { co_await out.close(); });
+      co_await rm::yield();
+      all.cancel();
+    });
+    CHECK(!out);
+  };
+  on_each_kernel(body, rm::ring_options().entries(4).completion_entries(8));
+  CHECK(support::open_descriptors() == before);
+}
+
+TEST_CASE("a read that waits is cancelled, and its file is as before") {
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    rm::file waiting = co_await open_waiting_file(here);
+    std::string text(8, '\0');
+    CHECK_THROWS_AS(co_await rm::with_timeout(2ms, waiting.read_some(bytes_of(text))), rm::timeout_error);
+    const std::array<std::span<std::byte>, 1> buffers{bytes_of(text)};
+    CHECK_THROWS_AS(co_await rm::with_timeout(2ms, waiting.read_vectored(buffers)), rm::timeout_error);
+    CHECK(rm::ring::current().in_flight() == 0);
+    co_await waiting.write_all("later");
+    const std::size_t got = co_await rm::with_timeout(5s, waiting.read_some(bytes_of(text)));
+    CHECK(text.substr(0, got) == "later");
+  });
+}
+
+TEST_CASE("each operation may be cancelled before its start, when it was handed over, and after its end") {
+  const int before = support::open_descriptors();
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    const std::string path = here / "file";
+    std::string data(100000, 'x');
+    const std::array<std::span<std::byte>, 1> buffers{bytes_of(data)};
+    const std::array<std::span<const std::byte>, 1> parts{bytes_of(data)};
+    rm::file both = co_await rm::file::open(path, for_both);
+    std::vector<std::function<rm::task<>()>> operations;
+    operations.push_back([&]() -> rm::task<> { co_await rm::file::open(path); });
+    operations.push_back([&]() -> rm::task<> { co_await both.write_all(data); });
+    operations.push_back([&]() -> rm::task<> { co_await both.write_all_vectored(parts); });
+    operations.push_back([&]() -> rm::task<> { co_await both.read_at(bytes_of(data), 0); });
+    operations.push_back([&]() -> rm::task<> { co_await both.read_vectored_at(buffers, 0); });
+    operations.push_back([&]() -> rm::task<> { co_await both.sync(); });
+    operations.push_back([&]() -> rm::task<> { co_await both.sync_data(); });
+    operations.push_back([&]() -> rm::task<> { co_await both.status(); });
+    operations.push_back([&]() -> rm::task<> { co_await both.truncate(10); });
+    operations.push_back([&]() -> rm::task<> { co_await both.preallocate(0, 1000); });
+    operations.push_back([&]() -> rm::task<> { co_await rm::read_file(path); });
+    operations.push_back([&]() -> rm::task<> { co_await rm::write_file_atomically(path, "text"); });
+    for (const auto& operation : operations) {
+      for (int turns = 0; turns < 12; ++turns) {
+        rm::nursery all;
+        co_await all.run([&]() -> rm::task<> {
+          all.start(operation);
+          for (int i = 0; i < turns; ++i) co_await rm::yield();
+          all.cancel();
+        });
+        CHECK(rm::ring::current().in_flight() == 0);
+      }
+    }
+    for (const auto& left : std::filesystem::directory_iterator(here.path())) CHECK(left.path() == path);
+  });
+  CHECK(support::open_descriptors() == before);
+}
+
+TEST_CASE("a file whose handle dies while it is read is closed, and the reader told") {
+  const int before = support::open_descriptors();
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    std::optional<rm::file> waiting(co_await open_waiting_file(here));
+    std::error_code code;
+    rm::nursery readers;
+    co_await readers.run([&]() -> rm::task<> {
+      readers.start([&]() -> rm::task<> {
+        std::array<std::byte, 4> buffer{};
+        const std::array<std::span<std::byte>, 1> buffers{buffer};
+        try {
+          co_await waiting->read_vectored(buffers);
+        } catch (const std::system_error& error) {
+          code = error.code();
+        }
+      });
+      co_await rm::sleep_for(1ms);
+      waiting.reset();
+    });
+    CHECK(code == std::errc::operation_canceled);
+  });
+  CHECK(support::open_descriptors() == before);
+}
+
+TEST_CASE("read_file gives all of a file, with or without a size, up to its limit") {
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    const std::string path = here / "file";
+    std::string text(3'000'000, 'x');
+    for (std::size_t i = 0; i < text.size(); i += 4093) text[i] = static_cast<char>('a' + i % 26);
+    support::make_file(path, text);
+    std::string got = co_await rm::read_file(path);
+    CHECK(got == text);
+    got = co_await rm::read_file(path, text.size());
+    CHECK(got == text);
+    try {
+      co_await rm::read_file(path, text.size() - 1);
+      FAIL("read more than the limit");
+    } catch (const std::system_error& error) {
+      CHECK(error.code() == std::errc::file_too_large);
+      support::contains(error.what(), path + ", more than 2999999 bytes");
+    }
+    support::make_file(path, "");
+    got = co_await rm::read_file(path);
+    CHECK(got.empty());
+    got = co_await rm::read_file("/proc/self/status");
+    support::contains(got, "VmRSS");
+    CHECK_THROWS_AS(co_await rm::read_file("/proc/self/status", 10), std::system_error);
+    CHECK_THROWS_AS(co_await rm::read_file(here.path()), std::system_error);
+  });
+}
+
+TEST_CASE("write_file_atomically replaces a file whole, and leaves nothing beside it") {
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    const std::string path = here / "file";
+    const std::string text(100000, 'x');
+    co_await rm::write_file_atomically(path, text, 0600);
+    CHECK(contents_of(path) == text);
+    const rm::file_status first = co_await rm::status(path);
+    CHECK(first.mode() == 0600);
+    co_await rm::write_file_atomically(path, "short");
+    CHECK(contents_of(path) == "short");
+    const rm::file_status second = co_await rm::status(path);
+    CHECK(!first.is_same_file(second));
+    CHECK_THROWS_AS(co_await rm::write_file_atomically(here / "missing/file", "text"), std::system_error);
+    CHECK_THROWS_AS(co_await rm::write_file_atomically(here.path(), "text"), std::system_error);  // a directory
+    const std::vector<rm::directory_entry> left = co_await rm::list_directory(here.path());
+    CHECK(left.size() == 1);
+  });
+}
+
+TEST_CASE("a strict ring allows all of it") {
+  const auto body = []() -> rm::task<> {
+    const scratch here;
+    rm::file both = co_await rm::file::open(here / "file", for_both);
+    const std::string text = "text";
+    const std::array<std::span<const std::byte>, 1> parts{bytes_of(text)};
+    co_await both.write_all("some ");
+    co_await both.write_all_vectored(parts);
+    co_await both.sync();
+    co_await both.truncate(7);
+    rm::file copy = co_await rm::file::open(here / "copy", for_writing);
+    co_await rm::copy_file(both, copy);
+    co_await copy.close();
+    co_await rm::rename(here / "copy", here / "renamed");
+    const std::string got = co_await rm::read_file(here / "renamed");
+    CHECK(got == "some te");
+    auto [reader, writer] = rm::make_pipe();
+    co_await writer.write_all("x");
+    std::string one(1, '\0');
+    co_await reader.read_some(bytes_of(one));
+    CHECK(one == "x");
+  };
+  on_each_kernel(body, rm::ring_options().strict());
+}

@@ -1,0 +1,147 @@
+// What the kernel does with operations whose socket is closed or shut down, and with cancels.
+#include <sys/stat.h>
+
+#include <array>
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "../support/sockets.hpp"
+#include "raw_ring.hpp"
+
+using kernel_test::completion;
+using kernel_test::raw_ring;
+using kernel_test::saw;
+using support::ends;
+
+namespace {
+
+constexpr std::uint64_t of_receive = 1;
+constexpr std::uint64_t of_cancel = 2;
+
+void start_receive(raw_ring& ring, const ringmill::fd& socket, std::span<char> buffer) {
+  io_uring_sqe* const entry = ring.entry(of_receive);
+  io_uring_prep_recv(entry, socket.number(), buffer.data(), buffer.size(), 0);
+  ring.tag(entry);
+  ring.submit();
+}
+
+void start_cancel(raw_ring& ring) {
+  io_uring_sqe* const entry = ring.entry(of_cancel);
+  io_uring_prep_cancel64(entry, of_receive, 0);
+  ring.tag(entry);
+}
+
+}  // namespace
+
+TEST_CASE("kernel: a close does not end a receive in flight, whose bytes still land") {
+  raw_ring ring;
+  ends both = ends::of_sockets();
+  std::array<char, 8> buffer{};
+  start_receive(ring, both.left, buffer);
+  CHECK(ring.collect(1, 20).empty());
+  ::close(both.left.release());
+  CHECK(ring.collect(1, 50).empty());
+  support::write_text(both.right, "late");
+  const auto done = ring.collect(1);
+  REQUIRE(done.size() == 1);
+  CHECK(done[0].result == 4);
+  CHECK(std::string(buffer.data()) == "late");
+}
+
+TEST_CASE("kernel: a shutdown ends a receive in flight") {
+  raw_ring ring;
+  const ends both = ends::of_sockets();
+  std::array<char, 8> buffer{};
+  start_receive(ring, both.left, buffer);
+  CHECK(ring.collect(1, 20).empty());
+  ::shutdown(both.left.number(), SHUT_RDWR);
+  const auto done = ring.collect(1);
+  REQUIRE(done.size() == 1);
+  CHECK(done[0].result == 0);
+}
+
+TEST_CASE("kernel: a cancel is answered, and so is what it cancels") {
+  raw_ring ring;
+  const ends both = ends::of_sockets();
+  std::array<char, 8> buffer{};
+  start_receive(ring, both.left, buffer);
+  CHECK(ring.collect(1, 20).empty());
+  start_cancel(ring);
+  const auto done = ring.collect(2);
+  REQUIRE(done.size() == 2);
+  saw("the first answer after a cancel", done[0].tag == of_cancel ? "that of the cancel" : "that of its target");
+  for (const completion& one : done) CHECK(one.result == (one.tag == of_cancel ? 0 : -ECANCELED));
+}
+
+TEST_CASE("kernel: data that comes after a cancel has won stays in the socket") {
+  raw_ring ring;
+  const ends both = ends::of_sockets();
+  std::array<char, 8> buffer{};
+  start_receive(ring, both.left, buffer);
+  CHECK(ring.collect(1, 20).empty());
+  start_cancel(ring);
+  CHECK(ring.collect(2).size() == 2);
+  support::write_text(both.right, "kept");
+  CHECK(::read(both.left.number(), buffer.data(), buffer.size()) == 4);
+}
+
+TEST_CASE("kernel: when data and a cancel meet, the receive has either all of it or nothing") {
+  for (int round = 0; round < 200; ++round) {
+    raw_ring ring(8, 16);
+    const ends both = ends::of_sockets();
+    std::array<char, 8> buffer{};
+    start_receive(ring, both.left, buffer);
+    support::write_text(both.right, "race");
+    start_cancel(ring);
+    const auto done = ring.collect(2);
+    REQUIRE(done.size() == 2);
+    for (const completion& one : done) {
+      if (one.tag == of_cancel) continue;
+      const ssize_t rest = ::recv(both.left.number(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+      CHECK((one.result == 4) == (rest == -1));
+      CHECK((one.result == -ECANCELED) == (rest == 4));
+    }
+  }
+}
+
+TEST_CASE("kernel: a cancel of what is not there any more says so") {
+  raw_ring ring;
+  start_cancel(ring);
+  const auto done = ring.collect(1);
+  REQUIRE(done.size() == 1);
+  CHECK(done[0].result == -ENOENT);
+}
+
+TEST_CASE("kernel: a cancel by descriptor hits what is in flight on its duplicates") {
+  raw_ring ring;
+  const ends both = ends::of_sockets();
+  const ringmill::fd same(support::checked(::dup(both.left.number()), "dup"));
+  std::array<char, 8> buffer{};
+  start_receive(ring, same, buffer);
+  CHECK(ring.collect(1, 20).empty());
+  io_uring_sqe* const entry = ring.entry(of_cancel);
+  io_uring_prep_cancel_fd(entry, both.left.number(), IORING_ASYNC_CANCEL_ALL);
+  ring.tag(entry);
+  for (const completion& one : ring.collect(2)) CHECK(one.result == (one.tag == of_cancel ? 1 : -ECANCELED));
+}
+
+TEST_CASE("kernel: the open of a named pipe for reading may not wait for a writer") {
+  raw_ring ring;
+  const std::string path =
+      (std::filesystem::temp_directory_path() / ("ringmill-pipe-" + std::to_string(getpid()))).string();
+  ::unlink(path.c_str());
+  REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+  io_uring_sqe* const entry = ring.entry(of_receive);
+  io_uring_prep_openat(entry, AT_FDCWD, path.c_str(), O_RDONLY | O_CLOEXEC, 0);
+  ring.tag(entry);
+  const auto done = ring.collect(1, 200);
+  saw("open of a named pipe for reading", done.empty() ? "waits for a writer" : "comes back at once");
+  if (done.empty()) {
+    start_cancel(ring);
+    CHECK(ring.collect(2).size() == 2);
+  } else {
+    ::close(done[0].result);
+  }
+  ::unlink(path.c_str());
+}
