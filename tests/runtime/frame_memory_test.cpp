@@ -207,9 +207,12 @@ TEST_CASE("a frame may be destroyed on another thread than the one that made it"
 }
 
 TEST_CASE("a frame that outlives the free lists of its thread is freed all the same") {
-  static thread_local std::optional<rm::task<>> late;
-  std::thread([] {
-    late.reset();  // made before the free lists, so destroyed after them
+  std::int64_t live = 0;
+  std::thread([&live] {
+    thread_local std::optional<rm::task<>> late;  // made before the free lists, so destroyed after them
+    late.reset();
     late = give_way();
+    live = rm::current_frame_statistics().live;
   }).join();
+  CHECK(live == 1);
 }
