@@ -150,12 +150,15 @@ void process::kill(int signal) {
 /// Gives 0 or an errno.
 int process::send(int signal) const noexcept {
   if (!handle_ || status_) return ESRCH;
-  if (!has_group_) {
-    return ::syscall(SYS_pidfd_send_signal, handle_.number(), signal, nullptr, 0) == 0 ? 0 : errno;
-  }
+  const auto to_itself = [this](int number) noexcept {
+    return ::syscall(SYS_pidfd_send_signal, handle_.number(), number, nullptr, 0) == 0 ? 0 : errno;
+  };
+  if (!has_group_) return to_itself(signal);
   // As long as the leader was not waited for, its number is no one else's, and neither is that of its group.
-  if (::syscall(SYS_pidfd_send_signal, handle_.number(), 0, nullptr, 0) != 0 && errno == ESRCH) return ESRCH;
-  return ::kill(-id_, signal) == 0 ? 0 : errno;
+  if (to_itself(0) == ESRCH) return ESRCH;
+  const int result = ::kill(-id_, signal) == 0 ? 0 : errno;
+  const bool has_left = ::getpgid(id_) != id_;  // by setpgid(2)
+  return has_left ? to_itself(signal) : result;
 }
 
 /// Takes the exit status, if the kernel has it. Gives 0, or EAGAIN if it runs still, or another errno.

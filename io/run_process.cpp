@@ -1,11 +1,10 @@
 #include <ringmill/io/run_process.hpp>
 
-#include <algorithm>
-#include <span>
 #include <stdexcept>
 #include <system_error>
 #include <vector>
 
+#include <ringmill/io/stream.hpp>
 #include <ringmill/runtime/finally.hpp>
 #include <ringmill/runtime/when_all.hpp>
 
@@ -23,17 +22,11 @@ task<> feed(detail::process_input& to, const std::string& text) {
 }
 
 task<> collect(detail::process_output& from, std::string& text, std::size_t most_bytes, const std::string& program) {
-  constexpr std::size_t step = 16 << 10;
-  for (;;) {
-    const std::size_t before = text.size();
-    text.resize(before + std::min(step, most_bytes - before + 1));
-    const std::size_t got = co_await from.read_some(std::as_writable_bytes(std::span(text).subspan(before)));
-    text.resize(before + got);
-    if (got == 0) co_return;
-    if (text.size() > most_bytes) {
-      throw std::length_error("run_process " + program + ": more than " + std::to_string(most_bytes) +
-                              " bytes of output");
-    }
+  try {
+    co_await read_to_end(from, text, most_bytes);
+  } catch (const too_long_error&) {
+    throw std::length_error("run_process " + program + ": more than " + std::to_string(most_bytes) +
+                            " bytes of output");
   }
 }
 

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -471,6 +472,27 @@ TEST_CASE("a signal to a child with a group of its own reaches what it has start
   });
 }
 
+TEST_CASE("a child that has left the group of its own is killed and reaped all the same") {
+  on_each_kernel([]() -> rm::task<> {
+    rm::process_options options("perl");  // a shell cannot
+    options.arguments({"-e", "setpgrp(0, getpgrp(getppid())); $| = 1; print 'ready'; sleep 1000"});
+    options.standard_output(rm::redirection::pipe()).new_group();
+    for (const bool by_terminate : {false, true}) {
+      std::optional<rm::process> child = rm::process::spawn(options);
+      const std::string said = co_await read_some_text(child->standard_output());
+      CHECK(said == "ready");
+      CHECK(getpgid(child->id()) != child->id());
+      if (by_terminate) {
+        const rm::exit_status ended = co_await rm::with_timeout(5s, child->terminate(5ms));
+        CHECK(ended.signal() == SIGTERM);
+      } else {
+        child.reset();
+      }
+    }
+  });
+  CHECK(has_no_children());
+}
+
 TEST_CASE("a session of its own has no terminal and is a group as well") {
   on_each_kernel([]() -> rm::task<> {
     rm::process_options options = sleeper();
@@ -549,6 +571,9 @@ TEST_CASE("run_process ends a program that says more than it may") {
       what = error.what();
     }
     CHECK(what == "run_process yes: more than 6 bytes of output");
+    const rm::collect_options unlimited = rm::collect_options().most_bytes(std::numeric_limits<std::size_t>::max());
+    const rm::finished_process all = co_await rm::run_process(shell("echo all"), unlimited);
+    CHECK(all.output == "all\n");
   });
   CHECK(has_no_children());
 }
