@@ -12,7 +12,7 @@ namespace ringmill {
 
 namespace {
 
-task<> feed(detail::process_input& to, const std::string& text) {
+task<> feed(pipe_writer& to, const std::string& text) {
   try {
     co_await to.write_all(text);
   } catch (const std::system_error& error) {
@@ -21,7 +21,7 @@ task<> feed(detail::process_input& to, const std::string& text) {
   to.close();
 }
 
-task<> collect(detail::process_output& from, std::string& text, std::size_t most_bytes, const std::string& program) {
+task<> collect(pipe_reader& from, std::string& text, std::size_t most_bytes, const std::string& program) {
   try {
     co_await read_to_end(from, text, most_bytes);
   } catch (const too_long_error&) {
