@@ -1,5 +1,6 @@
 #include <ringmill/io/run_process.hpp>
 
+#include <algorithm>
 #include <stdexcept>
 #include <system_error>
 #include <vector>
@@ -65,13 +66,14 @@ task<> communicate(process& child, const process_options& options, const collect
 }  // namespace
 
 task<finished_process> run_process(process_options options, collect_options how) {
-  constexpr std::chrono::seconds to_die{10};  // a process with much memory, after SIGKILL
+  constexpr duration to_die = std::chrono::seconds(10);  // a process with much memory, after SIGKILL
+  const duration to_end = std::min(how.grace(), duration::max() - to_die) + to_die;
   fill_in(options, how);
   finished_process result(exit_status::exited(0));
   process child = process::spawn(options);
   const auto body = [&]() -> task<> { co_await communicate(child, options, how, result); };
   const auto end = [&]() -> task<> { co_await child.terminate(how.grace()); };
-  co_await async_finally(body, end, how.grace() + to_die);
+  co_await async_finally(body, end, to_end);
   co_return result;
 }
 

@@ -602,6 +602,9 @@ TEST_CASE("cancelling run_process ends the program: SIGTERM, and SIGKILL after t
         shell("trap 'echo ended >" + note + "; exit 0' TERM; : >" + started + "; while :; do sleep 0.01; done");
     co_await run_until_started(tidy, rm::collect_options());
     CHECK(std::filesystem::exists(note));
+    std::filesystem::remove(note);
+    co_await run_until_started(tidy, rm::collect_options().grace(rm::duration::max()));
+    CHECK(std::filesystem::exists(note));
 
     rm::process_options deaf = shell("trap '' TERM; : >" + started + "; exec sleep 1000");
     co_await run_until_started(deaf, rm::collect_options().grace(5ms));
