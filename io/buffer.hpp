@@ -27,8 +27,8 @@ class buffer_pool;
 }  // namespace detail
 
 /// Bytes that were read, in a buffer of the ring's pool. Move-only; gives the buffer back when it dies, which must be
-/// before its loop does. Keep it as long as you need the bytes and no longer: who reads while all buffers are lent gets
-/// memory of its own from malloc.
+/// on its loop and before that ends (checked). Keep it as long as you need the bytes and no longer: who reads while all
+/// buffers are lent gets memory of its own from malloc.
 class RINGMILL_API lease {
  public:
   lease() noexcept = default;

@@ -30,7 +30,11 @@ class RINGMILL_API io_op {
   bool await_suspend(waiter& who);
   cancel_result await_cancel(cancel_reason) noexcept;
   bool await_must_resume() const noexcept;
-  void await_describe(task_writer& out) const { describe(out); }
+  /// Once it has ended, its handle may be gone.
+  void await_describe(task_writer& out) const {
+    if (is_in_flight()) return describe(out);
+    out.text("an operation that has ended");
+  }
 
   bool is_in_flight() const noexcept { return state_ != state::idle; }
 

@@ -63,8 +63,8 @@ class stream {
     if (pipe2(ends.data(), O_CLOEXEC) < 0) throw std::system_error(errno, std::generic_category(), "pipe for a child");
     ours = fd(ends[is_input ? 1 : 0]);
     theirs_ = fd(ends[is_input ? 0 : 1]);
-    // Only what we write: a read of the ring would not wait if it had this.
-    if (is_input) fcntl(ours.number(), F_SETFL, O_NONBLOCK);
+    // Nobody else has our end. So a child that does not read holds no worker thread of an older kernel.
+    if (is_input) ::fcntl(ours.number(), F_SETFL, O_NONBLOCK);
   }
 
   fd theirs_;
@@ -102,9 +102,9 @@ process process::spawn(const process_options& options) {
   child.id_ = made.id;
   child.has_group_ = options.own_group() != process_options::group::inherited;
   child.handle_ = std::move(made.handle);
-  child.input_ = detail::process_input(std::move(input.ours));
-  child.output_ = detail::process_output(std::move(output.ours));
-  child.error_ = detail::process_output(std::move(error.ours));
+  child.input_ = pipe_writer(std::move(input.ours));
+  child.output_ = pipe_reader(std::move(output.ours));
+  child.error_ = pipe_reader(std::move(error.ours));
   return child;
 }
 
@@ -135,9 +135,9 @@ void process::end() noexcept {
   handle_.reset();
 }
 
-detail::process_input& process::standard_input() { return checked(input_, "standard input"); }
-detail::process_output& process::standard_output() { return checked(output_, "standard output"); }
-detail::process_output& process::standard_error() { return checked(error_, "standard error"); }
+pipe_writer& process::standard_input() { return checked(input_, "standard input"); }
+pipe_reader& process::standard_output() { return checked(output_, "standard output"); }
+pipe_reader& process::standard_error() { return checked(error_, "standard error"); }
 
 void process::kill(int signal) {
   const int error = send(signal);
@@ -150,12 +150,15 @@ void process::kill(int signal) {
 /// Gives 0 or an errno.
 int process::send(int signal) const noexcept {
   if (!handle_ || status_) return ESRCH;
-  if (!has_group_) {
-    return ::syscall(SYS_pidfd_send_signal, handle_.number(), signal, nullptr, 0) == 0 ? 0 : errno;
-  }
+  const auto to_itself = [this](int number) noexcept {
+    return ::syscall(SYS_pidfd_send_signal, handle_.number(), number, nullptr, 0) == 0 ? 0 : errno;
+  };
+  if (!has_group_) return to_itself(signal);
   // As long as the leader was not waited for, its number is no one else's, and neither is that of its group.
-  if (::syscall(SYS_pidfd_send_signal, handle_.number(), 0, nullptr, 0) != 0 && errno == ESRCH) return ESRCH;
-  return ::kill(-id_, signal) == 0 ? 0 : errno;
+  if (to_itself(0) == ESRCH) return ESRCH;
+  const int result = ::kill(-id_, signal) == 0 ? 0 : errno;
+  const bool has_left = ::getpgid(id_) != id_;  // by setpgid(2)
+  return has_left ? to_itself(signal) : result;
 }
 
 /// Takes the exit status, if the kernel has it. Gives 0, or EAGAIN if it runs still, or another errno.

@@ -17,9 +17,9 @@
 #include <optional>
 #include <string>
 
-#include <ringmill/io/detail/process_pipe.hpp>
 #include <ringmill/io/fd.hpp>
 #include <ringmill/io/ops.hpp>
+#include <ringmill/io/pipe.hpp>
 #include <ringmill/io/process_options.hpp>
 #include <ringmill/runtime/config.hpp>
 #include <ringmill/runtime/detail/chrono.hpp>
@@ -77,10 +77,11 @@ class RINGMILL_API process {
   /// The process number, for people and logs. It is another process's some time after this one was waited for.
   int id() const noexcept { return id_; }
 
-  // The streams that redirection::pipe() was asked for; throw std::logic_error for another.
-  detail::process_input& standard_input();
-  detail::process_output& standard_output();
-  detail::process_output& standard_error();
+  // The streams that redirection::pipe() was asked for; throw std::logic_error for another. What reads gets the end
+  // when the child, and whatever it has started with this stream, has closed it or has ended.
+  pipe_writer& standard_input();
+  pipe_reader& standard_output();
+  pipe_reader& standard_error();
 
   /// co_await it: gives how the child ended, when it has; as often as asked, by as many tasks as want to know. A child
   /// that writes more to a pipe than that holds (64 KiB) ends only if someone reads it. Cancelling it leaves the child
@@ -106,9 +107,9 @@ class RINGMILL_API process {
   bool has_group_ = false;
   fd handle_;  ///< a pidfd
   std::optional<exit_status> status_;
-  detail::process_input input_;
-  detail::process_output output_;
-  detail::process_output error_;
+  pipe_writer input_;
+  pipe_reader output_;
+  pipe_reader error_;
 };
 
 class RINGMILL_API process::wait_awaiter : public poll_op {

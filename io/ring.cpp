@@ -29,6 +29,12 @@ void store(unsigned* index, unsigned value) noexcept {
   std::atomic_ref<unsigned>(*index).store(value, std::memory_order_release);
 }
 
+/// What blocked a worker thread of the kernel and was interrupted by its cancel. Some operations let the kernel's own
+/// codes for "begin again" through: ERESTARTSYS to ERESTART_RESTARTBLOCK, which mean EINTR to a program.
+constexpr bool is_interrupted(std::int32_t result) noexcept {
+  return result == -EINTR || (result <= -512 && result >= -516);
+}
+
 }  // namespace
 
 /// Reads what `wake` writes, in the background; its completion is all that is needed.
@@ -315,7 +321,7 @@ void ring::collect() noexcept {
   while (head != tail) {
     const io_uring_cqe& entry = arrays_.cqes[head & (arrays_.cq_entries - 1)];
     const std::uint64_t tag = entry.user_data;
-    const std::int32_t result = entry.res;
+    std::int32_t result = is_interrupted(entry.res) ? -EINTR : entry.res;
     const std::uint32_t flags = entry.flags;
     // Given back before anyone is told: an owner may come back in here, to cancel and wait for another operation.
     store(arrays_.cq_head, ++head);
@@ -328,9 +334,8 @@ void ring::collect() noexcept {
       if (op.state_ == io_op::state::submitted && op.handle_) op.handle_->submitted_.remove(op);
       finished(op);
     }
-    // What blocked a thread of the kernel's is interrupted by its cancel.
-    const bool interrupted = result == -EINTR && op.handle_ && op.handle_->closing_;
-    op.completed(interrupted ? -ECANCELED : result, flags, more);
+    if (result == -EINTR && op.handle_ && op.handle_->closing_) result = -ECANCELED;
+    op.completed(result, flags, more);
     head = *arrays_.cq_head;
     if (static_cast<int>(tail - head) < 0) break;
   }

@@ -1,11 +1,11 @@
 #include <ringmill/io/run_process.hpp>
 
 #include <algorithm>
-#include <span>
 #include <stdexcept>
 #include <system_error>
 #include <vector>
 
+#include <ringmill/io/stream.hpp>
 #include <ringmill/runtime/finally.hpp>
 #include <ringmill/runtime/when_all.hpp>
 
@@ -13,7 +13,7 @@ namespace ringmill {
 
 namespace {
 
-task<> feed(detail::process_input& to, const std::string& text) {
+task<> feed(pipe_writer& to, const std::string& text) {
   try {
     co_await to.write_all(text);
   } catch (const std::system_error& error) {
@@ -22,18 +22,12 @@ task<> feed(detail::process_input& to, const std::string& text) {
   to.close();
 }
 
-task<> collect(detail::process_output& from, std::string& text, std::size_t most_bytes, const std::string& program) {
-  constexpr std::size_t step = 16 << 10;
-  for (;;) {
-    const std::size_t before = text.size();
-    text.resize(before + std::min(step, most_bytes - before + 1));
-    const std::size_t got = co_await from.read_some(std::as_writable_bytes(std::span(text).subspan(before)));
-    text.resize(before + got);
-    if (got == 0) co_return;
-    if (text.size() > most_bytes) {
-      throw std::length_error("run_process " + program + ": more than " + std::to_string(most_bytes) +
-                              " bytes of output");
-    }
+task<> collect(pipe_reader& from, std::string& text, std::size_t most_bytes, const std::string& program) {
+  try {
+    co_await read_to_end(from, text, most_bytes);
+  } catch (const too_long_error&) {
+    throw std::length_error("run_process " + program + ": more than " + std::to_string(most_bytes) +
+                            " bytes of output");
   }
 }
 
@@ -72,13 +66,14 @@ task<> communicate(process& child, const process_options& options, const collect
 }  // namespace
 
 task<finished_process> run_process(process_options options, collect_options how) {
-  constexpr std::chrono::seconds to_die{10};  // a process with much memory, after SIGKILL
+  constexpr duration to_die = std::chrono::seconds(10);  // a process with much memory, after SIGKILL
+  const duration to_end = std::min(how.grace(), duration::max() - to_die) + to_die;
   fill_in(options, how);
   finished_process result(exit_status::exited(0));
   process child = process::spawn(options);
   const auto body = [&]() -> task<> { co_await communicate(child, options, how, result); };
   const auto end = [&]() -> task<> { co_await child.terminate(how.grace()); };
-  co_await async_finally(body, end, how.grace() + to_die);
+  co_await async_finally(body, end, to_end);
   co_return result;
 }
 

@@ -23,14 +23,6 @@ void splice_op::describe(task_writer& out) const {
   out.text("splice from fd " + std::to_string(from_) + " to fd " + std::to_string(to_));
 }
 
-void splice_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
-  // A worker thread that waits is interrupted by a cancel, and by nothing else; the kernel's own code for it comes
-  // through.
-  constexpr int restart_system_call = 512;
-  if (result == -EINTR || result == -restart_system_call) result = -ECANCELED;
-  io_op::completed(result, flags, more);
-}
-
 namespace {
 
 /// From a regular file into a pipe that is empty: that never waits for long, so the file may know of it.

@@ -36,8 +36,7 @@ class [[nodiscard]] RINGMILL_API splice_op : public io_op {
   std::size_t await_resume() const { return static_cast<std::size_t>(result_or_throw("splice")); }
 
  protected:
-  /// `known_to` is the end that knows of it. The source may be that only where the sink has room: the kernel's cancel
-  /// by descriptor, which closing uses, does not see that end.
+  /// `known_to` is the end that knows of it.
   splice_op(fd& known_to, fd& from, std::int64_t from_offset, fd& to, std::int64_t to_offset,
             std::size_t count) noexcept
       : io_op(known_to),
@@ -50,7 +49,6 @@ class [[nodiscard]] RINGMILL_API splice_op : public io_op {
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
-  void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
   int from_;
   int to_;
   std::int64_t from_offset_;

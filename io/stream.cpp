@@ -23,9 +23,9 @@ too_long_error::too_long_error(std::string_view what, std::size_t limit)
 
 namespace detail {
 
-text_tail::text_tail(std::string& text, std::size_t most) : text_(text), size_(text.size()) {
+text_tail::text_tail(std::string& text, std::size_t limit) : text_(text), size_(text.size()) {
   constexpr std::size_t least = 4096;  // and then as much as there is already: the text doubles
-  text_.resize(size_ + std::min(most, std::max(least, size_)));
+  text_.resize(size_ + std::min(limit - size_, std::max(least, size_)) + 1);
 }
 
 std::span<std::byte> text_tail::room() const noexcept {

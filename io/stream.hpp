@@ -104,8 +104,9 @@ namespace detail {
 /// Makes room behind a text, and gives back what was not filled, however the read that should fill it ends.
 class RINGMILL_API text_tail {
  public:
-  /// `most` or what fits well, and at least one byte.
-  text_tail(std::string& text, std::size_t most);
+  /// As much as fits well, and one byte more than `limit` allows in all at the most: it tells that there is too much.
+  /// The text must not be longer than `limit` already.
+  text_tail(std::string& text, std::size_t limit);
   ~text_tail() { text_.resize(size_); }
   text_tail(const text_tail&) = delete;
   text_tail& operator=(const text_tail&) = delete;
@@ -127,7 +128,7 @@ template <readable_stream Stream>
 task<> read_to_end(Stream& from, std::string& into, std::size_t limit) {
   for (;;) {
     if (into.size() > limit) throw too_long_error("what comes to the end of the stream", limit);
-    detail::text_tail tail(into, limit - into.size() + 1);
+    detail::text_tail tail(into, limit);
     const std::size_t came = co_await from.read_some(tail.room());
     if (came == 0) co_return;
     tail.filled(came);

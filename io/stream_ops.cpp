@@ -47,7 +47,8 @@ void stream_read_op::completed(std::int32_t result, std::uint32_t flags, bool mo
 void stream_write_all_op::prepare(io_uring_sqe& entry) noexcept {
   if (polls_) return io_uring_prep_poll_add(&entry, sink_, POLLOUT);
   io_uring_prep_write(&entry, sink_, rest_.data(), entry_length(rest_.size()), own_position);
-  if (detail::writes_without_signal()) {
+  asks_no_signal_ = detail::writes_without_signal();
+  if (asks_no_signal_) {
     entry.rw_flags = without_signal;
   } else {
     // The signal goes to a worker thread of the kernel, which takes none. There is room: it was polled for, which is
@@ -67,7 +68,7 @@ void stream_write_all_op::completed(std::int32_t result, std::uint32_t flags, bo
     polls_ = !detail::writes_without_signal();
   } else if (!was_poll && result == -EAGAIN) {
     goes_on = polls_ = true;
-  } else if (!was_poll && result == -EOPNOTSUPP && detail::writes_without_signal()) {
+  } else if (!was_poll && result == -EOPNOTSUPP && asks_no_signal_) {
     detail::set_writes_without_signal(false);
     goes_on = polls_ = true;
   } else if (!was_poll && result == 0) {

@@ -57,12 +57,15 @@ class [[nodiscard]] RINGMILL_API stream_write_all_op : public io_op {
   bool await_ready() const noexcept { return rest_.empty(); }
   void await_resume() const { result_or_throw("write"); }
 
- private:
+ protected:
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
+
+ private:
   int sink_;
-  bool polls_;  ///< it asks when
+  bool polls_;                   ///< it asks when
+  bool asks_no_signal_ = false;  ///< the write that is under way; other writes may find out meanwhile what is known
   std::span<const std::byte> rest_;
 };
 

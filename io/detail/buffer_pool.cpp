@@ -65,6 +65,10 @@ lease buffer_pool::make_own() noexcept {
 }
 
 void buffer_pool::give_back(lease& ended) noexcept {
+  const bool is_lent_here =
+      lent_ > 0 && (ended.index_ == lease::own_memory ||
+                    (static_cast<std::size_t>(ended.index_) < count_ && ended.data_ == address_of(ended.index_)));
+  RINGMILL_CHECK(is_lent_here, "a lease ended on another loop than the one that its bytes were read on");
   --lent_;
   if (ended.index_ == lease::own_memory) {
     std::free(ended.data_);

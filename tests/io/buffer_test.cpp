@@ -5,12 +5,15 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <thread>
 #include <vector>
 
 #include <ringmill/io/detail/buffer_pool.hpp>
 #include <ringmill/ringmill.hpp>
 
+#include "../support/death.hpp"
 #include "../support/kernels.hpp"
+#include "../support/text.hpp"
 
 namespace rm = ringmill;
 using namespace std::chrono_literals;
@@ -168,6 +171,27 @@ TEST_CASE("closing a connection ends the read with a lease that another task awa
     });
     CHECK(lent() == 0);
   });
+}
+
+TEST_CASE("a lease that ends on another loop aborts, before the kernel writes into a buffer that is lent") {
+  const auto body = [] {
+    const auto first = []() -> rm::task<> {
+      connected both;
+      co_await make_connection(both);
+      co_await both.client.write_all("hello");
+      rm::lease got = co_await both.server.read_lease();
+      const auto second = [](rm::lease carried) -> rm::task<> {
+        connected others;
+        co_await make_connection(others);
+        co_await others.client.write_all("hello");
+        const rm::lease own = co_await others.server.read_lease();
+        carried = rm::lease();
+      };
+      std::thread([&] { rm::run(second(std::move(got))); }).join();
+    };
+    rm::run(first());
+  };
+  support::contains(support::death_of(body), "a lease ended on another loop");
 }
 
 TEST_CASE("the buffers can be chosen before the first read with a lease, and their number is checked") {

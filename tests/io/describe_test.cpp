@@ -5,7 +5,10 @@
 #include <unistd.h>
 
 #include <array>
+#include <memory>
 #include <string>
+#include <system_error>
+#include <utility>
 
 #include <ringmill/io/ops.hpp>
 #include <ringmill/ringmill.hpp>
@@ -49,6 +52,24 @@ TEST_CASE("an operation in flight says what it does, and on which descriptor") {
     contains(reading, ": read" + on_reader);
     const std::string polling = co_await tree_around(rm::poll_op(reader.number(), 1));
     contains(polling, ": poll" + on_reader);
+  });
+}
+
+TEST_CASE(
+    "an operation that has ended, while others of its task go on, does not speak of its handle, which may be gone") {
+  on_each_kernel([]() -> rm::task<> {
+    std::pair<rm::unix_stream, rm::unix_stream> kept = rm::unix_stream::pair();
+    auto gone = std::make_unique<std::pair<rm::unix_stream, rm::unix_stream>>(rm::unix_stream::pair());
+    std::array<std::byte, 8> buffer{};
+    rm::buffered_reader reader(gone->first);
+    rm::nursery around;
+    co_await around.run([&]() -> rm::task<> {
+      around.start([&]() -> rm::task<> { CHECK_THROWS_AS(co_await reader.read_line(), std::system_error); });
+      co_await rm::yield();
+      co_await rm::yield();
+      gone.reset();
+      contains(rm::dump_tasks(), ": an operation that has ended");
+    });
   });
 }
 

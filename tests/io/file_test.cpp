@@ -417,6 +417,16 @@ TEST_CASE("a file whose handle dies while it is read is closed, and the reader t
   CHECK(support::open_descriptors() == before);
 }
 
+TEST_CASE("an open that waits, for the reader of a FIFO, is cancelled") {
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    const std::string path = here / "fifo";
+    REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
+    const std::optional<rm::file> opened = co_await rm::move_on_after(10ms, rm::file::open(path, for_writing));
+    CHECK(!opened);
+  });
+}
+
 TEST_CASE("read_file gives all of a file, with or without a size, up to its limit") {
   on_each_kernel([]() -> rm::task<> {
     const scratch here;

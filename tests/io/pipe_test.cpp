@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
+#include <liburing.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <termios.h>
@@ -83,6 +84,19 @@ class in_place_of {
 
 void set_nonblocking(int descriptor) { ::fcntl(descriptor, F_SETFL, ::fcntl(descriptor, F_GETFL) | O_NONBLOCK); }
 
+/// A write as a kernel before Linux 6.18 takes it: asked to raise no signal, it says that it does not know how.
+class older_kernels_write : public rm::stream_write_all_op {
+ public:
+  using stream_write_all_op::stream_write_all_op;
+
+ protected:
+  void prepare(io_uring_sqe& entry) noexcept override {
+    constexpr __kernel_rwf_t unknown = 0x40000000;
+    stream_write_all_op::prepare(entry);
+    if (entry.opcode == IORING_OP_WRITE && entry.rw_flags != 0) entry.rw_flags = unknown;
+  }
+};
+
 }  // namespace
 
 TEST_CASE("a MiB goes through a pipe, and its end is a read of zero") {
@@ -118,6 +132,25 @@ TEST_CASE("a write to a pipe whose reader has gone throws and raises no signal")
     CHECK(code == std::errc::broken_pipe);
     CHECK(sigpipe_count::seen == 0);
   });
+}
+
+TEST_CASE("writes that find out together that the kernel is an older one all write") {
+  const bool known = rm::detail::writes_without_signal();
+  rm::detail::set_writes_without_signal(true);
+  on_each_kernel([]() -> rm::task<> {
+    auto [first_reader, first_writer] = rm::make_pipe();
+    auto [second_reader, second_writer] = rm::make_pipe();
+    const auto text = std::as_bytes(std::span("x", 1));
+    co_await rm::when_all(older_kernels_write(first_writer.handle(), text),
+                          older_kernels_write(second_writer.handle(), text));
+    std::string got(2, '\0');
+    const std::size_t from_first = co_await first_reader.read_some(bytes_of(got));
+    const std::size_t from_second = co_await second_reader.read_some(bytes_of(got));
+    CHECK(from_first == 1);
+    CHECK(from_second == 1);
+  });
+  CHECK(!rm::detail::writes_without_signal());
+  rm::detail::set_writes_without_signal(known);
 }
 
 TEST_CASE("a reader that goes while a write waits for it ends the write without a signal") {

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -42,7 +43,7 @@ rm::task<std::string> output_of(rm::process_options options) {
   co_return std::move(result.output);
 }
 
-rm::task<std::string> read_some_text(rm::detail::process_output& from) {
+rm::task<std::string> read_some_text(rm::pipe_reader& from) {
   std::array<char, 256> buffer;
   const std::size_t n = co_await from.read_some(std::as_writable_bytes(std::span(buffer)));
   co_return std::string(buffer.data(), n);
@@ -305,7 +306,7 @@ TEST_CASE("writing to a child that does not read is an error, and raises no sign
       co_await child.standard_input().write_all("nobody reads this");
     } catch (const std::system_error& error) {
       code = error.code();
-      support::contains(error.what(), "write to a child's standard input");
+      support::contains(error.what(), "write");
     }
     CHECK(code == std::errc::broken_pipe);
   });
@@ -471,6 +472,27 @@ TEST_CASE("a signal to a child with a group of its own reaches what it has start
   });
 }
 
+TEST_CASE("a child that has left the group of its own is killed and reaped all the same") {
+  on_each_kernel([]() -> rm::task<> {
+    rm::process_options options("perl");  // a shell cannot
+    options.arguments({"-e", "setpgrp(0, getpgrp(getppid())); $| = 1; print 'ready'; sleep 1000"});
+    options.standard_output(rm::redirection::pipe()).new_group();
+    for (const bool by_terminate : {false, true}) {
+      std::optional<rm::process> child = rm::process::spawn(options);
+      const std::string said = co_await read_some_text(child->standard_output());
+      CHECK(said == "ready");
+      CHECK(getpgid(child->id()) != child->id());
+      if (by_terminate) {
+        const rm::exit_status ended = co_await rm::with_timeout(5s, child->terminate(5ms));
+        CHECK(ended.signal() == SIGTERM);
+      } else {
+        child.reset();
+      }
+    }
+  });
+  CHECK(has_no_children());
+}
+
 TEST_CASE("a session of its own has no terminal and is a group as well") {
   on_each_kernel([]() -> rm::task<> {
     rm::process_options options = sleeper();
@@ -549,6 +571,9 @@ TEST_CASE("run_process ends a program that says more than it may") {
       what = error.what();
     }
     CHECK(what == "run_process yes: more than 6 bytes of output");
+    const rm::collect_options unlimited = rm::collect_options().most_bytes(std::numeric_limits<std::size_t>::max());
+    const rm::finished_process all = co_await rm::run_process(shell("echo all"), unlimited);
+    CHECK(all.output == "all\n");
   });
   CHECK(has_no_children());
 }
@@ -576,6 +601,9 @@ TEST_CASE("cancelling run_process ends the program: SIGTERM, and SIGKILL after t
     rm::process_options tidy =
         shell("trap 'echo ended >" + note + "; exit 0' TERM; : >" + started + "; while :; do sleep 0.01; done");
     co_await run_until_started(tidy, rm::collect_options());
+    CHECK(std::filesystem::exists(note));
+    std::filesystem::remove(note);
+    co_await run_until_started(tidy, rm::collect_options().grace(rm::duration::max()));
     CHECK(std::filesystem::exists(note));
 
     rm::process_options deaf = shell("trap '' TERM; : >" + started + "; exec sleep 1000");

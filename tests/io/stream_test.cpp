@@ -2,6 +2,7 @@
 
 #include <array>
 #include <functional>
+#include <limits>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -91,6 +92,10 @@ TEST_CASE("read_to_end gives all up to the limit, and not more") {
     CHECK(got == "abcdef");
     co_await rm::read_to_end(server, got, 6);  // goes on where it was
     CHECK(got == "abcdef");
+    auto unlimited = connected_streams();
+    co_await write_and_end(unlimited.first, "all");
+    const std::string all = co_await rm::read_to_end(unlimited.second, std::numeric_limits<std::size_t>::max());
+    CHECK(all == "all");
   };
   rm::testing::run(body());
 }
