@@ -45,8 +45,9 @@ class RINGMILL_API tcp_stream {
     return send_buffers_op(socket_, buffers);
   }
 
-  /// The same without a copy into the kernel, for large buffers; comes back when the peer has acknowledged all of
-  /// `data`. Cancelled, it resets the connection (io/send_zero_copy.hpp).
+  /// co_await it: the same without a copy into the kernel, for large buffers that go through a network card; slower
+  /// within a machine. Comes back when the kernel has let go of `data`, which the peer has to read for that. Cancelled,
+  /// it resets the connection (io/send_zero_copy.hpp).
   send_zero_copy_op write_all_zero_copy(std::span<const std::byte> data) noexcept {
     return send_zero_copy_op(socket_, data);
   }

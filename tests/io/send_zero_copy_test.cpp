@@ -165,6 +165,27 @@ TEST_CASE("a send without a copy that is cancelled while the peer does not read 
   CHECK(support::open_descriptors() == before);
 }
 
+TEST_CASE("a task that reads from a connection which a cancelled send without a copy has reset is told") {
+  on_each_kernel([]() -> rm::task<> {
+    narrow_connection both;
+    co_await both.make();
+    const std::string buffer(narrow_connection::held, 'a');
+    outcome got;
+    rm::nursery readers;
+    co_await readers.run([&]() -> rm::task<> {
+      readers.start([&]() -> rm::task<> { got = co_await read_all(both.client); });
+      rm::nursery writers;
+      co_await writers.run([&]() -> rm::task<> {
+        writers.start([&]() -> rm::task<> { co_await both.client.write_all_zero_copy(buffer); });
+        co_await buffer_is_held();
+        writers.cancel();
+      });
+    });
+    CHECK(got.text.empty());
+    CHECK(got.error == std::errc::connection_reset);
+  });
+}
+
 TEST_CASE("a send without a copy that is cancelled before the kernel has seen it ends, too") {
   on_each_kernel([]() -> rm::task<> {
     narrow_connection both;
