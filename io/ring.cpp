@@ -10,6 +10,7 @@
 
 #include <ringmill/io/detail/buffer_pool.hpp>
 #include <ringmill/io/detail/fork_count.hpp>
+#include <ringmill/io/detail/kernel_access.hpp>
 #include <ringmill/io/fd.hpp>
 #include <ringmill/runtime/loop.hpp>
 
@@ -74,7 +75,8 @@ ring::ring(std::unique_ptr<kernel> behind)
       arrays_(kernel_->arrays()),
       retry_timer_(std::make_unique<retry_timer>(*this)),
       wake_watch_(std::make_unique<wake_watch>(kernel_->wake_descriptor())),
-      fork_count_(detail::fork_count()) {
+      fork_count_(detail::fork_count()),
+      accesses_(std::make_unique<detail::kernel_access>()) {
   tail_ = submitted_ = load(arrays_.sq_tail);
 }
 
@@ -178,6 +180,7 @@ cancel_result ring::cancel(io_op& op) noexcept {
 void ring::ask_to_cancel(io_op& op) noexcept {
   if (op.handle_) op.handle_->submitted_.remove(op);
   op.state_ = io_op::state::cancel_queued;
+  op.stopping();
   start_when_possible(op);
 }
 
@@ -265,6 +268,7 @@ void ring::fill_entry(io_op& op) noexcept {
   const auto address = reinterpret_cast<std::uintptr_t>(&op);
   if (op.state_ == io_op::state::queued) {
     op.prepare(*entry);
+    accesses_->begin(op, *entry);
     entry->user_data = address;
     op.state_ = io_op::state::submitted;
     if (op.handle_) op.handle_->submitted_.add(op);
@@ -298,6 +302,7 @@ void ring::submit_list() {
 
 void ring::enter(bool wait, std::optional<duration> timeout) {
   ++statistics_.enters;
+  accesses_->check_some();
   store(arrays_.sq_tail, tail_);
   const int result = kernel_->enter(tail_ - submitted_, wait, timeout);
   if (result >= 0) {
@@ -330,6 +335,7 @@ void ring::collect() noexcept {
     auto& op = *reinterpret_cast<io_op*>(static_cast<std::uintptr_t>(tag));
     const bool more = (flags & IORING_CQE_F_MORE) != 0;
     if (!more) {
+      accesses_->end(op);
       if (op.state_ == io_op::state::cancel_queued) queued_.remove(op);
       if (op.state_ == io_op::state::submitted && op.handle_) op.handle_->submitted_.remove(op);
       finished(op);

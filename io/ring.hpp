@@ -15,6 +15,7 @@ namespace ringmill {
 
 namespace detail {
 class buffer_pool;
+class kernel_access;
 }  // namespace detail
 
 /// What a ring has done; always counted.
@@ -124,6 +125,7 @@ class RINGMILL_API ring final : public driver {
   std::unique_ptr<wake_watch> wake_watch_;  ///< in flight from the first wait on
   unsigned fork_count_;                     ///< of the process that it belongs to
   std::unique_ptr<detail::buffer_pool> buffers_;
+  std::unique_ptr<detail::kernel_access> accesses_;
   ring_statistics statistics_;
 };
 
