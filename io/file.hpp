@@ -76,7 +76,8 @@ class RINGMILL_API file {
   explicit file(fd opened) noexcept : fd_(std::move(opened)) {}
 
   /// co_await it: gives the open file, which children of this process do not inherit. Errors name the path. A fifo may
-  /// be opened for reading without waiting for a writer: until there is one, its reads give 0. Throws
+  /// be opened for reading without waiting for a writer: until there is one, its reads give 0. Opening one for writing
+  /// without a reader fails with std::errc::no_such_device_or_address; with `create` it waits for one. Throws
   /// std::invalid_argument for options that make no sense together, and for a zero byte in the path.
   static open_awaiter open(std::string path, const file_options& options = file_options::read_only());
 

@@ -91,17 +91,17 @@ void preallocate_op::describe(task_writer& out) const { out.text(on_descriptor("
 
 bool truncate_op::await_suspend(waiter& who) {
   if (ring::current().backend().supports(detail::opcode_ftruncate)) return io_op::await_suspend(who);
-  set_result(::ftruncate(file_, size_) < 0 ? -errno : 0);
+  set_result(::ftruncate(descriptor(), size_) < 0 ? -errno : 0);  // EBADF if it was closed before the await
   return false;
 }
 
 void truncate_op::prepare(io_uring_sqe& entry) noexcept {
   entry.opcode = detail::opcode_ftruncate;
-  entry.fd = file_;
+  entry.fd = descriptor();
   entry.off = static_cast<__u64>(size_);
 }
 
-void truncate_op::describe(task_writer& out) const { out.text(on_descriptor("ftruncate", file_)); }
+void truncate_op::describe(task_writer& out) const { out.text(on_descriptor("ftruncate", descriptor())); }
 
 void status_op::prepare(io_uring_sqe& entry) noexcept {
   const int flags = directory_ >= 0 ? AT_EMPTY_PATH : last_ == symlinks::keep ? AT_SYMLINK_NOFOLLOW : 0;

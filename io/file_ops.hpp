@@ -88,14 +88,13 @@ class [[nodiscard]] RINGMILL_API preallocate_op : public io_op {
 /// as long as the file system takes.
 class [[nodiscard]] RINGMILL_API truncate_op : public io_op {
  public:
-  truncate_op(fd& file, std::int64_t size) noexcept : io_op(file), file_(file.number()), size_(size) {}
+  truncate_op(fd& file, std::int64_t size) noexcept : io_op(file), size_(size) {}
   bool await_suspend(waiter& who);
   void await_resume() const { result_or_throw("ftruncate"); }
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
-  int file_;
   std::int64_t size_;
 };
 

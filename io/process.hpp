@@ -55,8 +55,8 @@ class RINGMILL_API exit_status {
   bool dumped_core_;
 };
 
-/// A child. Move-only; must neither move nor die while an operation on it is in flight, but for a `wait`, which its
-/// death ends.
+/// A child. Move-only; must not move while an operation on it is in flight. Its death ends those that other tasks
+/// await, but `terminate` it must outlive.
 ///
 /// Whoever holds it is responsible for it: destroyed while the child runs, it sends SIGKILL (to the child's group, if
 /// that has one of its own) and waits for the end, so that neither an orphan nor a zombie is left. That blocks the

@@ -184,7 +184,13 @@ class real_kernel final : public kernel {
     }
     if (result < 0) throw std::system_error(-result, std::generic_category(), diagnose(-result));
     probe();
-    if (options.is_strict()) restrict();
+    if (!options.is_strict()) return;
+    try {
+      restrict();
+    } catch (...) {  // this is not made then, so its destructor does not do it
+      io_uring_queue_exit(&ring_);
+      throw;
+    }
   }
 
   /// Only what ringmill uses from here on. By the system call itself: liburing 2.3 as Debian builds it does not export
@@ -216,9 +222,7 @@ class real_kernel final : public kernel {
 
   void call_register(unsigned call, void* argument, unsigned count) {
     if (::syscall(SYS_io_uring_register, ring_.ring_fd, call, argument, count) < 0) {
-      const int error = errno;
-      io_uring_queue_exit(&ring_);
-      throw std::system_error(error, std::generic_category(), "restrict the ring");
+      throw std::system_error(errno, std::generic_category(), "restrict the ring");
     }
   }
 

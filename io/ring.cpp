@@ -31,9 +31,10 @@ void store(unsigned* index, unsigned value) noexcept {
 }
 
 /// What blocked a worker thread of the kernel and was interrupted by its cancel. Some operations let the kernel's own
-/// codes for "begin again" through: ERESTARTSYS to ERESTART_RESTARTBLOCK, which mean EINTR to a program.
+/// codes for "begin again" through, which mean EINTR to a program: ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND and
+/// ERESTART_RESTARTBLOCK.
 constexpr bool is_interrupted(std::int32_t result) noexcept {
-  return result == -EINTR || (result <= -512 && result >= -516);
+  return result == -EINTR || (result <= -512 && result >= -514) || result == -516;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <new>
 #include <string>
 #include <system_error>
 
@@ -18,9 +19,13 @@ class signal_dump::impl {
   impl& operator=(const impl&) = delete;
 
  private:
-  static void print() {
-    const std::string tree = dump_tasks();
-    std::fprintf(stderr, "ringmill: the tasks of this loop\n%s", tree.c_str());
+  static void print() noexcept {
+    try {
+      const std::string tree = dump_tasks();
+      std::fprintf(stderr, "ringmill: the tasks of this loop\n%s", tree.c_str());
+    } catch (const std::bad_alloc&) {
+      std::fprintf(stderr, "ringmill: no memory to list the tasks of this loop\n");
+    }
     std::fflush(stderr);
   }
   detail::signal_watch signals_;

@@ -177,21 +177,23 @@ udp_socket::connect_awaiter udp_socket::connect(udp_socket bound, const address&
 }
 
 void udp_socket::join(const address& group, unsigned interface_index) {
-  change_membership(MCAST_JOIN_GROUP, group, interface_index, "join the group ");
+  change_membership(MCAST_JOIN_GROUP, group, interface_index, "join");
 }
 
 void udp_socket::leave(const address& group, unsigned interface_index) {
-  change_membership(MCAST_LEAVE_GROUP, group, interface_index, "leave the group ");
+  change_membership(MCAST_LEAVE_GROUP, group, interface_index, "leave");
 }
 
 void udp_socket::change_membership(int option, const address& group, unsigned interface_index, const char* name) {
-  if (!is_multicast(group)) throw std::invalid_argument("udp_socket::join: not a multicast group: " + group.host());
+  if (!is_multicast(group)) {
+    throw std::invalid_argument("udp_socket::" + std::string(name) + ": not a multicast group: " + group.host());
+  }
   group_req request{};
   request.gr_interface = interface_index;
   std::memcpy(&request.gr_group, group.data(), group.size());
   const int level = group.is_v6() ? IPPROTO_IPV6 : IPPROTO_IP;
   detail::or_throw(ring::current().backend().set_option(socket_.number(), level, option, &request, sizeof request),
-                   name + group.host());
+                   name + (" the group " + group.host()));
 }
 
 address udp_socket::local() const { return detail::local_of(socket_); }

@@ -105,7 +105,7 @@ class [[nodiscard]] RINGMILL_API send_segments_op : public io_op {
 };
 
 /// A socket for datagrams. Move-only; closed when it dies. Any number of tasks may send and receive at the same time.
-/// It must not move or die while an operation on it is in flight.
+/// It must not move while an operation on it is in flight.
 ///
 /// Errors of the network come late: if nobody listens where a *connected* socket has sent to, the answer that says so
 /// makes its next operation, a send or a receive, fail with std::errc::connection_refused. That operation has done
@@ -174,6 +174,8 @@ class RINGMILL_API udp_socket {
   std::uint16_t port() const { return local().port(); }
   int native_handle() const noexcept { return socket_.number(); }
   explicit operator bool() const noexcept { return static_cast<bool>(socket_); }
+  /// The handle, for operations of one's own.
+  fd& handle() noexcept { return socket_; }
 
  private:
   explicit udp_socket(fd socket) noexcept : socket_(std::move(socket)) {}

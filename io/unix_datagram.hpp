@@ -20,8 +20,8 @@
 
 namespace ringmill {
 
-/// Move-only; closed when it dies. Any number of tasks may send and receive at the same time. It must not move or die
-/// while an operation on it is in flight.
+/// Move-only; closed when it dies. Any number of tasks may send and receive at the same time. It must not move while
+/// an operation on it is in flight.
 ///
 /// A datagram of no bytes is one like others. There is no end: a receive does not notice that the peer has gone. A send
 /// does, with std::errc::connection_refused.
@@ -75,6 +75,8 @@ class RINGMILL_API unix_datagram {
   unix_address peer() const;
   int native_handle() const noexcept { return socket_.number(); }
   explicit operator bool() const noexcept { return static_cast<bool>(socket_); }
+  /// The handle, for operations of one's own.
+  fd& handle() noexcept { return socket_; }
 
  private:
   unix_datagram(fd socket, detail::socket_file file) noexcept : socket_(std::move(socket)), file_(std::move(file)) {}

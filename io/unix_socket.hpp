@@ -35,7 +35,7 @@ struct unix_credentials {
 };
 
 /// A connection. Move-only; closed when it dies. Reading and writing at the same time, from two tasks, is fine; two
-/// reads or two writes at the same time are not. It must not move or die while an operation on it is in flight.
+/// reads or two writes at the same time are not. It must not move while an operation on it is in flight.
 class RINGMILL_API unix_stream {
  public:
   class [[nodiscard]] connect_awaiter;
@@ -85,6 +85,8 @@ class RINGMILL_API unix_stream {
   unix_address local() const;
   int native_handle() const noexcept { return socket_.number(); }
   explicit operator bool() const noexcept { return static_cast<bool>(socket_); }
+  /// The handle, for operations of one's own.
+  fd& handle() noexcept { return socket_; }
 
  private:
   fd socket_;
@@ -117,6 +119,8 @@ class RINGMILL_API unix_listener {
   unix_address local() const;
   int native_handle() const noexcept { return socket_.number(); }
   explicit operator bool() const noexcept { return static_cast<bool>(socket_); }
+  /// The handle, for operations of one's own.
+  fd& handle() noexcept { return socket_; }
 
  private:
   unix_listener(fd socket, detail::socket_file file) noexcept : socket_(std::move(socket)), file_(std::move(file)) {}

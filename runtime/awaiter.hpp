@@ -89,14 +89,18 @@ constexpr auto describe_function() {
   }
 }
 
+template <class Awaiter>
+constexpr bool is_task() {
+  return requires { Awaiter::is_task; };
+}
+
 template <awaiter Awaiter>
 inline constexpr awaiter_operations operations_of = {
     [](void* object, cancel_reason why) noexcept { return static_cast<Awaiter*>(object)->await_cancel(why); },
     [](const void* object) noexcept { return static_cast<const Awaiter*>(object)->await_must_resume(); },
-    describe_function<Awaiter>(), requires {Awaiter::is_task;
-}  // namespace detail
-,
-};  // namespace ringmill
+    describe_function<Awaiter>(),
+    is_task<Awaiter>(),
+};
 
 template <class Awaiter>
 constexpr bool runs_when_cancelled() {

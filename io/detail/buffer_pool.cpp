@@ -65,12 +65,12 @@ lease buffer_pool::make_own() noexcept {
 }
 
 void buffer_pool::give_back(lease& ended) noexcept {
-  const bool is_lent_here =
-      lent_ > 0 && (ended.index_ == lease::own_memory ||
-                    (static_cast<std::size_t>(ended.index_) < count_ && ended.data_ == address_of(ended.index_)));
-  RINGMILL_CHECK(is_lent_here, "a lease ended on another loop than the one that its bytes were read on");
+  const auto index = static_cast<std::size_t>(ended.index_);
+  const bool is_own = ended.index_ == lease::own_memory;
+  RINGMILL_CHECK(lent_ > 0 && (is_own || (index < count_ && ended.data_ == address_of(index))),
+                 "a lease ended on another loop than the one that its bytes were read on");
   --lent_;
-  if (ended.index_ == lease::own_memory) {
+  if (is_own) {
     std::free(ended.data_);
   } else {
     offer(static_cast<std::uint16_t>(ended.index_));

@@ -163,3 +163,25 @@ TEST_CASE("whichever allocation fails, the program ends with std::bad_alloc and 
   }
   rm::set_log_hook(nullptr);
 }
+
+TEST_CASE("a strict ring that cannot be made for lack of memory leaves nothing behind") {
+  for (const auto& factory : support::all_kernels()) {
+    fails_from_then_on = false;
+    const rm::ring_options strict = rm::ring_options().strict();
+    const int descriptors_before = support::open_descriptors();
+    bool was_made = false;
+    for (long number = 1; !was_made; ++number) {
+      made = 0;
+      failing = number;
+      is_running = true;
+      try {
+        factory.make(strict);
+        was_made = made < number;
+      } catch (const std::bad_alloc&) {
+      }
+      is_running = false;
+      CAPTURE(number);
+      CHECK(support::open_descriptors() == descriptors_before);
+    }
+  }
+}

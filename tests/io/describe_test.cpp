@@ -58,9 +58,7 @@ TEST_CASE("an operation in flight says what it does, and on which descriptor") {
 TEST_CASE(
     "an operation that has ended, while others of its task go on, does not speak of its handle, which may be gone") {
   on_each_kernel([]() -> rm::task<> {
-    std::pair<rm::unix_stream, rm::unix_stream> kept = rm::unix_stream::pair();
     auto gone = std::make_unique<std::pair<rm::unix_stream, rm::unix_stream>>(rm::unix_stream::pair());
-    std::array<std::byte, 8> buffer{};
     rm::buffered_reader reader(gone->first);
     rm::nursery around;
     co_await around.run([&]() -> rm::task<> {
