@@ -87,7 +87,8 @@ class RINGMILL_API io_op {
     paused,         ///< waits to be tried again
   };
 
-  // In the ring's list of what waits for an entry, or in that of what is paused; once submitted, in its handle's.
+  // In the ring's list of what waits for an entry, of what is paused, or of what it was asked to cancel; or, submitted,
+  // in its handle's.
   io_op* next_ = nullptr;
   io_op* previous_ = nullptr;
   fd* handle_ = nullptr;

@@ -175,6 +175,19 @@ void ring::ask_to_cancel(io_op& op) noexcept {
   start_when_possible(op);
 }
 
+/// The kernel has not found it. Most often it has completed, and is not here any more. But what the kernel is about to
+/// try again, such as a connect to a full Unix listener, is in none of the places where it looks. That would wait on,
+/// for ever.
+void ring::ask_again_to_cancel(std::uintptr_t address) noexcept {
+  // The answers come in about the order of the questions: it is one of the first.
+  for (io_op* op = cancel_sent_.first(); op; op = op->next_) {
+    if (reinterpret_cast<std::uintptr_t>(op) != address) continue;
+    cancel_sent_.remove(*op);
+    op->state_ = io_op::state::cancel_queued;
+    return start_when_possible(*op);
+  }
+}
+
 void ring::cancel_and_wait(io_op& op) noexcept {
   if (!op.is_in_flight()) return;
   if (cancel(op).is_done()) return;
@@ -268,6 +281,7 @@ void ring::fill_entry(io_op& op) noexcept {
     entry->addr = address;
     entry->user_data = address | cancel_answer;
     op.state_ = io_op::state::cancel_sent;
+    cancel_sent_.append(op);
   }
 }
 
@@ -320,11 +334,15 @@ void ring::collect() noexcept {
     // Given back before anyone is told: an owner may come back in here, to cancel and wait for another operation.
     store(arrays_.cq_head, ++head);
     ++statistics_.completions;
-    if (tag & cancel_answer) continue;
+    if (tag & cancel_answer) {
+      if (result == -ENOENT) ask_again_to_cancel(static_cast<std::uintptr_t>(tag & ~cancel_answer));
+      continue;
+    }
     auto& op = *reinterpret_cast<io_op*>(static_cast<std::uintptr_t>(tag));
     const bool more = (flags & IORING_CQE_F_MORE) != 0;
     if (!more) {
       if (op.state_ == io_op::state::cancel_queued) queued_.remove(op);
+      if (op.state_ == io_op::state::cancel_sent) cancel_sent_.remove(op);
       if (op.state_ == io_op::state::submitted && op.handle_) op.handle_->submitted_.remove(op);
       finished(op);
     }

@@ -96,6 +96,7 @@ class RINGMILL_API ring final : public driver {
   bool has_free_entry() const noexcept;
   void start_when_possible(io_op& op) noexcept;
   void ask_to_cancel(io_op& op) noexcept;
+  void ask_again_to_cancel(std::uintptr_t address) noexcept;
   void pause(io_op& op);
   void retry_paused() noexcept;
   void disarm_if_none_paused() noexcept;
@@ -112,10 +113,11 @@ class RINGMILL_API ring final : public driver {
 
   std::unique_ptr<kernel> kernel_;
   ring_arrays arrays_;
-  unsigned tail_ = 0;       ///< entries prepared
-  unsigned submitted_ = 0;  ///< entries the kernel has taken
-  detail::op_list queued_;  ///< what waits for a free entry
-  detail::op_list paused_;  ///< what waits to be tried again
+  unsigned tail_ = 0;            ///< entries prepared
+  unsigned submitted_ = 0;       ///< entries the kernel has taken
+  detail::op_list queued_;       ///< what waits for a free entry
+  detail::op_list paused_;       ///< what waits to be tried again
+  detail::op_list cancel_sent_;  ///< what the kernel was asked to cancel, in the order in which it was asked
   std::unique_ptr<retry_timer> retry_timer_;
   bool is_polled_ = false;  ///< by a host's loop
   std::size_t in_flight_ = 0;

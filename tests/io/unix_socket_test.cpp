@@ -282,6 +282,25 @@ TEST_CASE("a connect waits while the backlog is full, can be cancelled there, an
   });
 }
 
+TEST_CASE("a connect to a full backlog ends when it is cancelled in the turn in which it was begun") {
+  // The kernel tries it again and again at first, and its cancel does not find it meanwhile: it has to be asked again.
+  on_each_kernel([]() -> rm::task<> {
+    auto listener = rm::unix_listener::bind(fresh_name(), rm::unix_bind_options().backlog(0));
+    const rm::unix_address where = listener.local();
+    const auto first = co_await rm::unix_stream::connect(where);
+    rm::nursery group;
+    co_await group.run([&]() -> rm::task<> {
+      group.start([&]() -> rm::task<> { const auto second = co_await rm::unix_stream::connect(where); });
+      group.start([&]() -> rm::task<> {
+        group.cancel();
+        co_return;
+      });
+      co_return;
+    });
+    CHECK(rm::ring::current().in_flight() == 0);
+  });
+}
+
 TEST_CASE("who is at the other end is known by process, user and group, and as a process") {
   on_each_kernel([]() -> rm::task<> {
     const auto where = fresh_name();

@@ -1,5 +1,7 @@
 // What the kernel does with operations whose socket is closed or shut down, and with cancels.
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include <array>
 #include <filesystem>
@@ -111,6 +113,37 @@ TEST_CASE("kernel: a cancel of what is not there any more says so") {
   const auto done = ring.collect(1);
   REQUIRE(done.size() == 1);
   CHECK(done[0].result == -ENOENT);
+}
+
+TEST_CASE("kernel: a cancel of what is about to be tried again may not find it, and is to be asked again") {
+  raw_ring ring;
+  sockaddr_un where{};
+  where.sun_family = AF_UNIX;
+  socklen_t length = sizeof where;
+  const ringmill::fd listener(support::checked(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  auto* const address = reinterpret_cast<sockaddr*>(&where);
+  support::checked(::bind(listener.number(), address, sizeof where.sun_family), "bind");
+  support::checked(::getsockname(listener.number(), address, &length), "getsockname");
+  support::checked(::listen(listener.number(), 0), "listen");
+  const ringmill::fd first(support::checked(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  support::checked(::connect(first.number(), address, length), "connect");
+  const ringmill::fd second(support::checked(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  io_uring_sqe* const entry = ring.entry(of_receive);
+  io_uring_prep_connect(entry, second.number(), address, length);
+  ring.tag(entry);
+  start_cancel(ring);
+  bool has_ended = false;
+  int questions = 1;
+  for (; !has_ended && questions < 1000; ++questions) {
+    for (const completion& one : ring.collect(2, 20)) {
+      if (one.tag == of_receive) has_ended = true;
+      if (one.tag == of_cancel && questions == 1) {
+        saw("a cancel of a connect that is tried again", one.result == -ENOENT ? "not found" : "found");
+      }
+    }
+    if (!has_ended) start_cancel(ring);
+  }
+  CHECK(has_ended);
 }
 
 TEST_CASE("kernel: a cancel by descriptor hits what is in flight on its duplicates") {
