@@ -1,17 +1,18 @@
-#include "cancel_subjects.hpp"
-
+// The operations of io/ops.hpp.
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
 #include <sys/syscall.h>
 
 #include <array>
-#include <filesystem>
 #include <memory>
 
 #include <ringmill/io/ops.hpp>
 #include <ringmill/io/ring.hpp>
 
+#include "../support/scratch.hpp"
 #include "../support/sockets.hpp"
+#include "cancel_subjects.hpp"
 
 namespace support {
 
@@ -76,93 +77,66 @@ rm::task<> wait_for_futex(const std::uint32_t& word) { co_await rm::futex_wait_o
 
 using operation = rm::task<> (*)(rm::fd&);
 
+io_subject subject_of(std::string name, std::function<rm::task<>()> wait, std::function<void()> complete,
+                      std::function<void()> close) {
+  io_subject made;
+  made.name = std::move(name);
+  made.wait = std::move(wait);
+  made.complete = std::move(complete);
+  made.close = std::move(close);
+  return made;
+}
+
 /// One that ends when the other side writes.
 io_subject reading(std::string name, ends (*make)(), operation wait) {
   const auto both = std::make_shared<ends>(make());
-  return {std::move(name), [=] { return wait(both->left); }, [=] { write_text(both->right, "x"); }, &both->left};
+  return subject_of(
+      std::move(name), [=] { return wait(both->left); }, [=] { write_text(both->right, "x"); },
+      [=] { both->left.reset(); });
 }
 
 /// One that ends when the other side has read what fills the way.
 io_subject writing(std::string name, ends (*make)(), operation wait) {
   const auto both = std::make_shared<ends>(make());
   fill(both->right);
-  return {std::move(name), [=] { return wait(both->right); }, [=] { drain(both->left); }, &both->right};
+  return subject_of(
+      std::move(name), [=] { return wait(both->right); }, [=] { drain(both->left); }, [=] { both->right.reset(); });
 }
 
-io_subject looking() {
-  const auto both = std::make_shared<ends>(ends::of_sockets());
-  return {"a look", [=] { return look(both->left); }, nullptr, &both->left, false};
-}
-
-io_subject accepting() {
-  class surroundings {
-   public:
-    rm::fd listener = listening_socket();
-    rm::fd client;
-  };
-  const auto here = std::make_shared<surroundings>();
-  const auto complete = [=] { here->client = client_of(here->listener); };
-  return {"accept", [=] { return accept(here->listener); }, complete, &here->listener};
-}
-
-io_subject connecting() {
-  const auto listener = std::make_shared<rm::fd>(listening_socket());
-  return {"connect", [=] { return connect(*listener); }, nullptr, nullptr, false};
-}
-
-/// To one who has no room for another.
-io_subject connecting_in_vain() {
-  class surroundings {
-   public:
-    rm::fd listener = listening_socket(0);
-    rm::fd first = client_of(listener);
-    rm::fd second = client_of(listener);
-  };
-  const auto here = std::make_shared<surroundings>();
-  return {"connect in vain", [=] { return connect(here->listener); }, nullptr, nullptr};
-}
-
-/// A file that dies with this.
-class temporary_path {
+class two_sockets {
  public:
-  temporary_path() {
-    std::string name = (std::filesystem::temp_directory_path() / "ringmill-XXXXXX").string();
-    rm::fd made(checked(::mkstemp(name.data()), "mkstemp"));
-    path_ = name;
-  }
-  ~temporary_path() { ::unlink(path_.c_str()); }
-  temporary_path(const temporary_path&) = delete;
-  temporary_path& operator=(const temporary_path&) = delete;
-  const std::string& text() const noexcept { return path_; }
-
- private:
-  std::string path_;
+  ends both = ends::of_sockets();
 };
 
-io_subject of_file(std::string name, operation wait) {
-  const temporary_path path;
-  const auto file = std::make_shared<rm::fd>(checked(::open(path.text().c_str(), O_RDWR | O_CLOEXEC), "open"));
-  return {std::move(name), [=] { return wait(*file); }, nullptr, file.get(), false};
-}
+class open_listener {
+ public:
+  rm::fd listener = listening_socket();
+  rm::fd client;
+};
 
-io_subject opening() {
-  const auto path = std::make_shared<temporary_path>();
-  return {"open", [=] { return open(path->text()); }, nullptr, nullptr, false};
-}
+class full_listener {
+ public:
+  rm::fd listener = listening_socket(0);
+  rm::fd first = client_of(listener);
+  rm::fd second = client_of(listener);
+};
 
-io_subject waiting_for_futex() {
-  const auto word = std::make_shared<std::uint32_t>(0);
-  const auto complete = [=] {
-    *word = 1;
-    ::syscall(SYS_futex, word.get(), FUTEX_WAKE, 1, nullptr, nullptr, 0);
-  };
-  return {"futex", [=] { return wait_for_futex(*word); }, complete};
-}
+class open_file {
+ public:
+  scratch directory;
+  std::string path = directory / "file";
+  rm::fd file{checked(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600), "open")};
+};
+
+class futex_word {
+ public:
+  std::uint32_t value = 0;
+};
 
 }  // namespace
 
-std::vector<std::function<io_subject()>> all_io_subjects() {
-  std::vector<std::function<io_subject()>> all = {
+io_subject_list basic_subjects() {
+  io_subject_list all = {
       [] { return reading("receive", &ends::of_sockets, &receive); },
       [] { return reading("recvmsg", &ends::of_sockets, &receive_message); },
       [] { return reading("poll", &ends::of_pipe, &poll); },
@@ -170,15 +144,32 @@ std::vector<std::function<io_subject()>> all_io_subjects() {
       [] { return writing("send", &ends::of_sockets, &send); },
       [] { return writing("sendmsg", &ends::of_sockets, &send_message); },
       [] { return writing("write to a pipe", &ends::of_pipe, &write); },
-      [] { return of_file("read a file", &read_at_start); },
-      [] { return of_file("write a file", &write_at_start); },
-      &looking,
-      &accepting,
-      &connecting,
-      &connecting_in_vain,
-      &opening,
+      ending<two_sockets>(
+          "a look", [](two_sockets& here) { return look(here.both.left); },
+          [](two_sockets& here) { here.both.left.reset(); }),
+      waiting<open_listener>(
+          "accept", [](open_listener& here) { return accept(here.listener); },
+          [](open_listener& here) { here.client = client_of(here.listener); },
+          [](open_listener& here) { here.listener.reset(); }),
+      ending<open_listener>("connect", [](open_listener& here) { return connect(here.listener); }),
+      waiting<full_listener>(
+          "connect in vain", [](full_listener& here) { return connect(here.listener); }, nullptr),
+      ending<open_file>(
+          "read a file", [](open_file& here) { return read_at_start(here.file); },
+          [](open_file& here) { here.file.reset(); }),
+      ending<open_file>(
+          "write a file", [](open_file& here) { return write_at_start(here.file); },
+          [](open_file& here) { here.file.reset(); }),
+      ending<open_file>("open", [](open_file& here) { return open(here.path); }),
   };
-  if (rm::ring::current().backend().supports(rm::futex_wait_op::opcode)) all.push_back(&waiting_for_futex);
+  if (rm::ring::current().backend().supports(rm::futex_wait_op::opcode)) {
+    all.push_back(waiting<futex_word>(
+        "futex", [](futex_word& here) { return wait_for_futex(here.value); },
+        [](futex_word& here) {
+          here.value = 1;
+          ::syscall(SYS_futex, &here.value, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+        }));
+  }
   return all;
 }
 

@@ -1,0 +1,274 @@
+// Pipes, splices, leases, several buffers at once; and what is built on streams: whole messages, lines, copies.
+#include <fcntl.h>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+
+#include <ringmill/io/buffer.hpp>
+#include <ringmill/io/buffered.hpp>
+#include <ringmill/io/copy.hpp>
+#include <ringmill/io/file.hpp>
+#include <ringmill/io/pipe.hpp>
+#include <ringmill/io/ring.hpp>
+#include <ringmill/io/splice.hpp>
+#include <ringmill/io/stream.hpp>
+#include <ringmill/io/tcp.hpp>
+
+#include "../support/scratch.hpp"
+#include "../support/sockets.hpp"
+#include "cancel_subjects.hpp"
+
+namespace support {
+
+namespace {
+
+namespace rm = ringmill;
+using namespace std::chrono_literals;
+
+class empty_pipe {
+ public:
+  empty_pipe() { std::tie(reader, writer) = rm::make_pipe(); }
+  rm::pipe_reader reader;
+  rm::pipe_writer writer;
+};
+
+class full_pipe : public empty_pipe {
+ public:
+  full_pipe() { fill(writer.handle()); }
+};
+
+/// Its reads ask when there is something, since others have set the descriptor to O_NONBLOCK.
+class empty_pipe_of_others : public empty_pipe {
+ public:
+  empty_pipe_of_others() { checked(::fcntl(reader.native_handle(), F_SETFL, O_NONBLOCK), "fcntl"); }
+};
+
+/// As on a kernel that cannot write without SIGPIPE.
+class full_pipe_of_old : public full_pipe {
+ public:
+  full_pipe_of_old() { rm::detail::set_writes_without_signal(false); }
+  ~full_pipe_of_old() { rm::detail::set_writes_without_signal(before_); }
+
+ private:
+  bool before_ = rm::detail::writes_without_signal();
+};
+
+/// Nothing comes from the one, and there is no room in the other.
+class two_pipes {
+ public:
+  empty_pipe source;
+  full_pipe sink;
+};
+
+/// Of two processes, both of which are this one; a Unix socket, which is filled sooner than one of TCP.
+class connection {
+ public:
+  connection() {
+    ends both = ends::of_sockets();
+    near = rm::tcp_stream(std::move(both.left));
+    far = rm::tcp_stream(std::move(both.right));
+  }
+  rm::tcp_stream near;
+  rm::tcp_stream far;
+};
+
+class full_connection : public connection {
+ public:
+  full_connection() { fill(near.handle()); }
+};
+
+class connection_that_spoke : public connection {
+ public:
+  connection_that_spoke() { write_text(far.handle(), "first"); }
+};
+
+/// With something in it.
+rm::file file_at(const std::string& path) {
+  make_file(path, std::string(4096, 'x'));
+  return rm::file(rm::fd(checked(::open(path.c_str(), O_RDWR | O_CLOEXEC), "open")));
+}
+
+/// A file, and no way to send it.
+class file_to_send : public full_connection {
+ public:
+  scratch directory;
+  rm::file file = file_at(directory / "file");
+};
+
+class file_to_splice : public full_pipe {
+ public:
+  scratch directory;
+  rm::file file = file_at(directory / "file");
+};
+
+class two_connections {
+ public:
+  connection left;
+  connection right;
+};
+
+constexpr auto speak = [](auto& here) { write_text(here.writer.handle(), "a line\n"); };
+constexpr auto make_room = [](auto& here) { drain(here.reader.handle()); };
+constexpr auto end = [](auto& here) { here.writer.close(); };
+constexpr auto close_reader = [](auto& here) { here.reader.close(); };
+constexpr auto close_writer = [](auto& here) { here.writer.close(); };
+constexpr auto answer = [](auto& here) { write_text(here.far.handle(), "x"); };
+constexpr auto make_room_in_peer = [](auto& here) { drain(here.far.handle()); };
+constexpr auto close_near = [](auto& here) { here.near.close(); };
+
+constexpr auto read_pipe = [](auto& here) -> rm::task<> {
+  std::array<std::byte, 16> buffer;
+  co_await here.reader.read_some(buffer);
+};
+constexpr auto write_pipe = [](auto& here) -> rm::task<> {
+  const std::array<std::byte, 16> data{};
+  co_await here.writer.write_all(data);
+};
+constexpr std::size_t most = 4096;
+
+io_subject_list pipe_subjects() {
+  return {
+      waiting<empty_pipe>("pipe_reader::read_some", read_pipe, speak, close_reader),
+      waiting_in_steps<empty_pipe_of_others>("read a pipe of others", read_pipe, speak, close_reader),
+      waiting_in_steps<full_pipe>("pipe_writer::write_all", write_pipe, make_room, close_writer),
+      waiting_in_steps<full_pipe_of_old>("write a pipe as of old", write_pipe, make_room, close_writer),
+      waiting<two_pipes>(
+          "splice what has to come",
+          [](two_pipes& here) -> rm::task<> {
+            drain(here.sink.reader.handle());
+            co_await rm::splice(here.source.reader, here.sink.writer, most);
+          },
+          [](two_pipes& here) { write_text(here.source.writer.handle(), "x"); },
+          [](two_pipes& here) { here.sink.writer.close(); }),
+      waiting<two_pipes>(
+          "splice to where no room is",
+          [](two_pipes& here) -> rm::task<> {
+            write_text(here.source.writer.handle(), "x");
+            co_await rm::splice(here.source.reader, here.sink.writer, most);
+          },
+          [](two_pipes& here) { drain(here.sink.reader.handle()); }, [](two_pipes& here) { here.sink.writer.close(); }),
+      waiting<file_to_splice>(
+          "splice a file",
+          [](file_to_splice& here) -> rm::task<> { co_await rm::splice(here.file, here.writer, most); }, make_room,
+          close_writer),
+      waiting_in_steps<file_to_send>(
+          "send_file", [](file_to_send& here) -> rm::task<> { co_await rm::send_file(here.near, here.file); },
+          make_room_in_peer, close_near),
+  };
+}
+
+io_subject_list connection_subjects() {
+  rm::ring::current().use_buffers(1, 4096);  // who has the second lease gets memory of its own
+  return {
+      waiting<connection>(
+          "read_lease", [](connection& here) -> rm::task<> { const rm::lease got = co_await here.near.read_lease(); },
+          answer, close_near),
+      waiting_in_steps<connection_that_spoke>(
+          "read_lease when all are lent",
+          [](connection_that_spoke& here) -> rm::task<> {
+            const rm::lease first = co_await here.near.read_lease();
+            const rm::lease second = co_await here.near.read_lease();
+          },
+          answer, close_near),
+      waiting_in_steps<full_connection>(
+          "write_all of buffers",
+          [](full_connection& here) -> rm::task<> {
+            const std::array<rm::const_buffer, 2> parts = {rm::const_buffer("one"), rm::const_buffer("two")};
+            co_await here.near.write_all(std::span<const rm::const_buffer>(parts));
+          },
+          make_room_in_peer, close_near),
+      waiting_in_steps<full_connection>(
+          "write_all of a stream's buffers",
+          [](full_connection& here) -> rm::task<> {
+            const std::string one = "one";
+            const std::string two = "two";
+            co_await rm::write_all(here.near, one, two);
+          },
+          make_room_in_peer, close_near),
+  };
+}
+
+io_subject_list buffered_subjects() {
+  return {
+      waiting_in_steps<empty_pipe>(
+          "read_line",
+          [](empty_pipe& here) -> rm::task<> {
+            rm::buffered_reader reader(here.reader);
+            co_await reader.read_line();
+          },
+          speak, close_reader),
+      waiting_in_steps<empty_pipe>(
+          "read_exactly of a buffered_reader",
+          [](empty_pipe& here) -> rm::task<> {
+            rm::buffered_reader reader(here.reader);
+            co_await reader.read_exactly(4);
+          },
+          speak, close_reader),
+      waiting_in_steps<full_pipe>(
+          "flush",
+          [](full_pipe& here) -> rm::task<> {
+            rm::buffered_writer writer(here.writer);
+            co_await writer.write("a line\n");
+            co_await writer.flush();
+          },
+          make_room, close_writer),
+      waiting_in_steps<empty_pipe>(
+          "read_exactly",
+          [](empty_pipe& here) -> rm::task<> {
+            std::array<std::byte, 4> buffer;
+            co_await rm::read_exactly(here.reader, buffer);
+          },
+          speak, close_reader),
+      waiting_in_steps<empty_pipe>(
+          "read_to_end",
+          [](empty_pipe& here) -> rm::task<> { co_await rm::read_to_end(here.reader, std::size_t{4096}); }, end,
+          close_reader),
+  };
+}
+
+io_subject_list copy_subjects() {
+  return {
+      waiting_in_steps<two_pipes>(
+          "copy", [](two_pipes& here) -> rm::task<> { co_await rm::copy(here.source.reader, here.sink.writer); },
+          [](two_pipes& here) { here.source.writer.close(); }, [](two_pipes& here) { here.source.reader.close(); }),
+      waiting_in_steps<two_pipes>(
+          "copy to where no room is",
+          [](two_pipes& here) -> rm::task<> {
+            write_text(here.source.writer.handle(), "x");
+            here.source.writer.close();
+            const auto options = rm::copy_options().idle_timeout(1h);
+            co_await rm::copy(here.source.reader, here.sink.writer, options);
+          },
+          [](two_pipes& here) { drain(here.sink.reader.handle()); }, [](two_pipes& here) { here.sink.writer.close(); }),
+      waiting_in_steps<two_connections>(
+          "copy_both_ways",
+          [](two_connections& here) -> rm::task<> { co_await rm::copy_both_ways(here.left.near, here.right.near); },
+          [](two_connections& here) {
+            here.left.far.close();
+            here.right.far.close();
+          },
+          [](two_connections& here) {
+            here.left.near.close();
+            here.right.near.close();
+          }),
+  };
+}
+
+}  // namespace
+
+io_subject_list stream_subjects() {
+  io_subject_list all = pipe_subjects();
+  for (const auto list : {&connection_subjects, &buffered_subjects, &copy_subjects}) {
+    for (io_subject_maker& one : list()) all.push_back(std::move(one));
+  }
+  return all;
+}
+
+}  // namespace support
