@@ -85,7 +85,7 @@ io_subject_maker waiting_in_steps(std::string name, wait_in<Here> wait, action_i
   return detail::make_subject<Here>(std::move(name), wait, complete, close, true, false);
 }
 
-/// It ends by itself, at once or soon, and in any number of steps.
+/// It ends by itself, at once or soon, in any number of steps.
 template <class Here>
 io_subject_maker ending(std::string name, wait_in<Here> wait, action_in<Here> close = nullptr) {
   return detail::make_subject<Here>(std::move(name), wait, nullptr, close, false, false);
