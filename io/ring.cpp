@@ -185,9 +185,9 @@ void ring::ask_to_cancel(io_op& op) noexcept {
   start_when_possible(op);
 }
 
-/// The kernel has not found it. Most often it has completed and is not here any more. But what the kernel is about to
-/// try again is in none of the places where it looks: a connect to a full Unix listener, an accept for which another
-/// one was faster. That would wait on, for ever.
+/// The kernel has not found it. Most often it has completed, and is not here any more. But what the kernel is about to
+/// try again, such as a connect to a full Unix listener, is in none of the places where it looks. That would wait on,
+/// for ever.
 void ring::ask_again_to_cancel(std::uintptr_t address) noexcept {
   // The answers come in about the order of the questions: it is one of the first.
   for (io_op* op = cancel_sent_.first(); op; op = op->next_) {

@@ -49,19 +49,26 @@ class two_files {
   rm::file to = file_at(directory / "to");
 };
 
-/// A directory with a file, a link to it, and another directory.
-class some_names {
+/// A name, and one that nothing has yet.
+class named_file {
  public:
-  some_names() {
-    make_file(file, "");
-    std::filesystem::create_symlink("file", link);
-    std::filesystem::create_directory(folder);
-  }
+  named_file() { make_file(file, std::string(block_of_text)); }
   scratch directory;
   std::string file = directory / "file";
-  std::string link = directory / "link";
+  std::string fresh = directory / "fresh";
+};
+
+class named_folder {
+ public:
+  named_folder() { std::filesystem::create_directory(folder); }
+  scratch directory;
   std::string folder = directory / "folder";
-  std::string fresh = directory / "fresh";  ///< nothing yet
+};
+
+class empty_folder {
+ public:
+  scratch directory;
+  std::string fresh = directory / "fresh";
 };
 
 /// One that is made under another name first, which must be gone however that ends.
@@ -134,32 +141,34 @@ io_subject_list open_file_subjects() {
 
 io_subject_list name_subjects() {
   return {
-      ending<some_names>(
+      ending<named_file>(
           "file::open",
-          [](some_names& here) -> rm::task<> { const rm::file opened = co_await rm::file::open(here.file); }),
-      ending<some_names>("directory::open",
-                         [](some_names& here) -> rm::task<> {
-                           rm::directory opened = co_await rm::directory::open(here.folder);
-                           opened.read_some();
-                         }),
-      ending<some_names>("list_directory",
-                         [](some_names& here) -> rm::task<> { co_await rm::list_directory(here.directory.path()); }),
-      ending<some_names>("status", [](some_names& here) -> rm::task<> { co_await rm::status(here.file); }),
-      ending<some_names>("symlink_status",
-                         [](some_names& here) -> rm::task<> { co_await rm::symlink_status(here.link); }),
-      ending<some_names>("rename", [](some_names& here) -> rm::task<> { co_await rm::rename(here.file, here.fresh); }),
-      ending<some_names>("remove_file", [](some_names& here) -> rm::task<> { co_await rm::remove_file(here.file); }),
-      ending<some_names>("create_directory",
-                         [](some_names& here) -> rm::task<> { co_await rm::create_directory(here.fresh); }),
-      ending<some_names>("remove_directory",
-                         [](some_names& here) -> rm::task<> { co_await rm::remove_directory(here.folder); }),
-      ending<some_names>("create_symlink",
-                         [](some_names& here) -> rm::task<> { co_await rm::create_symlink("file", here.fresh); }),
-      ending<some_names>("create_hard_link",
-                         [](some_names& here) -> rm::task<> { co_await rm::create_hard_link(here.file, here.fresh); }),
-      ending<some_names>("sync_directory",
-                         [](some_names& here) -> rm::task<> { co_await rm::sync_directory(here.directory.path()); }),
-      ending<some_names>("read_file", [](some_names& here) -> rm::task<> { co_await rm::read_file(here.file); }),
+          [](named_file& here) -> rm::task<> { const rm::file opened = co_await rm::file::open(here.file); }),
+      ending<named_folder>("directory::open",
+                           [](named_folder& here) -> rm::task<> {
+                             rm::directory opened = co_await rm::directory::open(here.folder);
+                             opened.read_some();
+                           }),
+      ending<named_folder>(
+          "list_directory",
+          [](named_folder& here) -> rm::task<> { co_await rm::list_directory(here.directory.path()); }),
+      ending<named_file>("status", [](named_file& here) -> rm::task<> { co_await rm::status(here.file); }),
+      ending<named_file>("symlink_status",
+                         [](named_file& here) -> rm::task<> { co_await rm::symlink_status(here.file); }),
+      ending<named_file>("rename", [](named_file& here) -> rm::task<> { co_await rm::rename(here.file, here.fresh); }),
+      ending<named_file>("remove_file", [](named_file& here) -> rm::task<> { co_await rm::remove_file(here.file); }),
+      ending<empty_folder>("create_directory",
+                           [](empty_folder& here) -> rm::task<> { co_await rm::create_directory(here.fresh); }),
+      ending<named_folder>("remove_directory",
+                           [](named_folder& here) -> rm::task<> { co_await rm::remove_directory(here.folder); }),
+      ending<empty_folder>("create_symlink",
+                           [](empty_folder& here) -> rm::task<> { co_await rm::create_symlink("file", here.fresh); }),
+      ending<named_file>("create_hard_link",
+                         [](named_file& here) -> rm::task<> { co_await rm::create_hard_link(here.file, here.fresh); }),
+      ending<empty_folder>(
+          "sync_directory",
+          [](empty_folder& here) -> rm::task<> { co_await rm::sync_directory(here.directory.path()); }),
+      ending<named_file>("read_file", [](named_file& here) -> rm::task<> { co_await rm::read_file(here.file); }),
       ending<atomic_file>("write_file_atomically",
                           [](atomic_file& here) -> rm::task<> {
                             co_await rm::write_file_atomically(here.path, std::string(block_of_text));

@@ -46,7 +46,7 @@ void fill_datagrams(int socket) {
   }
 }
 void drain_datagrams(int socket) {
-  std::array<char, 16> buffer{};
+  std::array<char, 4096> buffer{};
   while (::recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT) > 0) {
   }
 }
@@ -73,10 +73,9 @@ class two_streams {
 class full_stream : public two_streams {
  public:
   full_stream() {
-    const std::array<char, 4096> block{};
-    while (::send(near.native_handle(), block.data(), block.size(), MSG_DONTWAIT) > 0) {
-    }
-    fill_datagrams(near.native_handle());
+    rm::fd borrowed(near.native_handle());
+    fill(borrowed);
+    borrowed.release();
   }
 };
 

@@ -254,10 +254,7 @@ io_subject_list copy_subjects() {
             here.left.far.close();
             here.right.far.close();
           },
-          [](two_connections& here) {
-            here.left.near.close();
-            here.right.near.close();
-          }),
+          [](two_connections& here) { here.left.near.close(); }),
   };
 }
 
