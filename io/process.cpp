@@ -63,8 +63,6 @@ class stream {
     if (pipe2(ends.data(), O_CLOEXEC) < 0) throw std::system_error(errno, std::generic_category(), "pipe for a child");
     ours = fd(ends[is_input ? 1 : 0]);
     theirs_ = fd(ends[is_input ? 0 : 1]);
-    // Nobody else has our end. So a child that does not read holds no worker thread of an older kernel.
-    if (is_input) ::fcntl(ours.number(), F_SETFL, O_NONBLOCK);
   }
 
   fd theirs_;
