@@ -18,7 +18,8 @@
 namespace ringmill {
 
 /// A connection. Move-only; closed when it dies. Reading and writing at the same time, from two tasks, is fine; two
-/// reads or two writes at the same time are not. It must not move or die while an operation on it is in flight.
+/// reads or two writes at the same time are not. It must not move while an operation on it is in flight; when it is
+/// closed or dies, what is in flight ends first, with operation_canceled for whoever awaits it.
 class RINGMILL_API tcp_stream {
  public:
   class [[nodiscard]] connect_awaiter;
