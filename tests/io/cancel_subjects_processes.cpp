@@ -56,12 +56,7 @@ class deaf_child {
 /// It takes nothing more: its input is full, and it does not read.
 class busy_child {
  public:
-  busy_child() {
-    const std::array<char, 4096> block{};
-    const int input = child.standard_input().native_handle();
-    while (::write(input, block.data(), block.size()) > 0) {
-    }
-  }
+  busy_child() { fill(child.standard_input().handle()); }
   rm::process child = shell("exec sleep 1000");
 };
 
