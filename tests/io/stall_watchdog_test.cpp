@@ -67,7 +67,8 @@ bool is_ignored() {
 
 }  // namespace
 
-TEST_CASE("a coroutine that holds the loop is named, with those that await it, and the length of the stall at its end") {
+TEST_CASE(
+    "a coroutine that holds the loop is named, with those that await it, and the length of the stall at its end") {
   reports kept;
   const auto body = [&]() -> rm::task<> {
     const rm::stall_watchdog watchdog(20ms, kept.keeper());
