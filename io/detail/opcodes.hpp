@@ -7,8 +7,7 @@
 
 namespace ringmill::detail {
 
-// Linux 6.5 and later.
-inline constexpr unsigned opcode_waitid = 50;
+// Linux 6.7 and 6.9.
 inline constexpr unsigned opcode_futex_wait = 51;
 inline constexpr unsigned opcode_ftruncate = 55;
 
@@ -19,7 +18,6 @@ inline constexpr std::array used_opcodes = {
     unsigned{IORING_OP_WRITEV},
     unsigned{IORING_OP_FSYNC},
     unsigned{IORING_OP_POLL_ADD},
-    unsigned{IORING_OP_POLL_REMOVE},
     unsigned{IORING_OP_SENDMSG},
     unsigned{IORING_OP_RECVMSG},
     unsigned{IORING_OP_ACCEPT},
@@ -34,14 +32,11 @@ inline constexpr std::array used_opcodes = {
     unsigned{IORING_OP_SEND},
     unsigned{IORING_OP_RECV},
     unsigned{IORING_OP_SPLICE},
-    unsigned{IORING_OP_SHUTDOWN},
     unsigned{IORING_OP_RENAMEAT},
     unsigned{IORING_OP_UNLINKAT},
     unsigned{IORING_OP_MKDIRAT},
     unsigned{IORING_OP_SYMLINKAT},
     unsigned{IORING_OP_LINKAT},
-    unsigned{IORING_OP_SEND_ZC},
-    opcode_waitid,
     opcode_futex_wait,
     opcode_ftruncate,
 };
