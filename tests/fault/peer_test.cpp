@@ -11,6 +11,7 @@
 #include <ringmill/ringmill.hpp>
 #include <ringmill/runtime/frame_memory.hpp>
 
+#include "../support/connection.hpp"
 #include "../support/kernels.hpp"
 #include "../support/sockets.hpp"
 #include "fault.hpp"
@@ -18,14 +19,9 @@
 namespace rm = ringmill;
 using namespace std::chrono_literals;
 using fault::figure;
+using support::connect_to;
 
 namespace {
-
-rm::task<rm::tcp_stream> connect_to(const rm::tcp_listener& listener) {
-  const rm::address where = listener.local();
-  rm::tcp_stream stream = co_await rm::tcp_stream::connect(where);
-  co_return stream;
-}
 
 /// Closing sends a reset instead of waiting for anything.
 void reset_on_close(const rm::tcp_stream& stream) {

@@ -11,27 +11,18 @@
 #include <ringmill/io/detail/buffer_pool.hpp>
 #include <ringmill/ringmill.hpp>
 
+#include "../support/connection.hpp"
 #include "../support/death.hpp"
 #include "../support/kernels.hpp"
 #include "../support/text.hpp"
 
 namespace rm = ringmill;
 using namespace std::chrono_literals;
+using support::connected;
+using support::make_connection;
 using support::on_each_kernel;
 
 namespace {
-
-class connected {
- public:
-  rm::tcp_stream client;
-  rm::tcp_stream server;
-};
-
-rm::task<> make_connection(connected& both) {
-  auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
-  const rm::address where = listener.local();
-  std::tie(both.client, both.server) = co_await rm::when_all(rm::tcp_stream::connect(where), listener.accept());
-}
 
 std::string text_of(const rm::lease& what) {
   return std::string(reinterpret_cast<const char*>(what.bytes().data()), what.size());

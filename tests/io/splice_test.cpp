@@ -10,32 +10,21 @@
 
 #include <ringmill/ringmill.hpp>
 
+#include "../support/connection.hpp"
 #include "../support/kernels.hpp"
 #include "../support/scratch.hpp"
 #include "../support/text.hpp"
 
 namespace rm = ringmill;
 using namespace std::chrono_literals;
+using support::connected;
 using support::contents_of;
+using support::make_connection;
 using support::make_file;
 using support::on_each_kernel;
 using support::scratch;
 
 namespace {
-
-/// Both ends of a connection.
-class connected {
- public:
-  rm::tcp_stream client;
-  rm::tcp_stream server;
-};
-
-rm::task<> make_connection(connected& both) {
-  auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
-  const rm::address where = listener.local();
-  both.client = co_await rm::tcp_stream::connect(where);
-  both.server = co_await listener.accept();
-}
 
 rm::task<std::string> read_to_end(rm::tcp_stream& stream) {
   std::string text;

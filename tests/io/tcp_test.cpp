@@ -10,19 +10,17 @@
 
 #include <ringmill/ringmill.hpp>
 
+#include "../support/connection.hpp"
 #include "../support/kernels.hpp"
 
 namespace rm = ringmill;
 using namespace std::chrono_literals;
+using support::connect_to;
+using support::connected;
+using support::make_connection;
 using support::on_each_kernel;
 
 namespace {
-
-rm::task<rm::tcp_stream> connect_to(const rm::tcp_listener& listener) {
-  const rm::address where = listener.local();
-  rm::tcp_stream stream = co_await rm::tcp_stream::connect(where);
-  co_return stream;
-}
 
 rm::task<> echo(rm::tcp_stream peer) {
   std::array<std::byte, 4096> buffer;
@@ -43,23 +41,11 @@ rm::task<> write_and_close(rm::tcp_stream& stream, const std::string& text) {
   stream.shutdown_write();
 }
 
-/// Both ends of a connection.
-class connected {
- public:
-  rm::tcp_stream client;
-  rm::tcp_stream server;
-};
-
 int option_of(int socket, int level, int name) {
   int value = -1;
   socklen_t length = sizeof value;
   CHECK(::getsockopt(socket, level, name, &value, &length) == 0);
   return value;
-}
-
-rm::task<> make_connection(connected& both) {
-  auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
-  std::tie(both.client, both.server) = co_await rm::when_all(connect_to(listener), listener.accept());
 }
 
 }  // namespace
