@@ -94,6 +94,9 @@ fd accept_op::await_resume() {
 }
 
 template <class Address>
+basic_connect_op<Address>::~basic_connect_op() = default;
+
+template <class Address>
 void basic_connect_op<Address>::prepare(io_uring_sqe& entry) noexcept {
   io_uring_prep_connect(&entry, socket_.number(), peer_.data(), peer_.size());
 }
@@ -109,8 +112,8 @@ fd basic_connect_op<Address>::await_resume() {
   return std::move(socket_);
 }
 
-template class RINGMILL_API basic_connect_op<address>;
-template class RINGMILL_API basic_connect_op<unix_address>;
+template class basic_connect_op<address>;
+template class basic_connect_op<unix_address>;
 
 void read_op::prepare(io_uring_sqe& entry) noexcept {
   io_uring_prep_read(&entry, descriptor_or(file_), buffer_.data(), entry_length(buffer_.size()),

@@ -80,6 +80,8 @@ template <class Address>
 class [[nodiscard]] RINGMILL_API basic_connect_op : public io_op {
  public:
   basic_connect_op(fd socket, const Address& peer) noexcept : socket_(std::move(socket)), peer_(peer) {}
+  basic_connect_op(basic_connect_op&&) noexcept = default;
+  ~basic_connect_op() override;
   fd await_resume();
 
  private:

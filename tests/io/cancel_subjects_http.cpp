@@ -30,8 +30,8 @@ class silent_server {
 
   /// The client may have gone meanwhile: it does not hear of it then.
   void answer(std::string_view text) {
-    pollfd client{listener.number(), POLLIN, 0};
-    if (::poll(&client, 1, 5000) != 1) throw std::runtime_error("the client has not come");
+    pollfd caller{listener.number(), POLLIN, 0};
+    if (::poll(&caller, 1, 5000) != 1) throw std::runtime_error("the client has not come");
     peer = rm::fd(checked(::accept4(listener.number(), nullptr, nullptr, SOCK_CLOEXEC), "accept"));
     ::send(peer.number(), text.data(), text.size(), MSG_NOSIGNAL);
   }
