@@ -50,7 +50,7 @@ rm::task<> follow(std::string path) {
   const std::string name = path.substr(slash + 1);
 
   // Of the directory, for a name that comes again; watched before the first look, so that nothing is missed in between.
-  rm::file_watch watch;
+  auto watch = rm::file_watch::create();
   watch.add(directory, rm::file_change::modified | rm::file_change::created | rm::file_change::moved_to);
   std::optional<followed> current = co_await open_followed(path);
   if (!current) throw std::runtime_error("tail_follow: no file " + path);

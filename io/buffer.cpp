@@ -3,6 +3,7 @@
 #include <liburing.h>
 
 #include <cerrno>
+#include <utility>
 
 #include <ringmill/io/detail/buffer_pool.hpp>
 #include <ringmill/io/detail/op_text.hpp>
@@ -14,7 +15,9 @@ namespace ringmill {
 void lease::give_back() noexcept { ring::current().buffers().give_back(*this); }
 
 receive_lease_op::receive_lease_op(fd& socket) noexcept : io_op(socket) {}
-receive_lease_op::~receive_lease_op() = default;
+receive_lease_op::~receive_lease_op() {
+  if (buffer_) const lease nobody_took_it = owner().buffers().lease_of(buffer_, 0);
+}
 
 bool receive_lease_op::await_suspend(waiter& who) {
   owner().buffers();  // the first one makes them, and may throw
@@ -22,8 +25,8 @@ bool receive_lease_op::await_suspend(waiter& who) {
 }
 
 void receive_lease_op::prepare(io_uring_sqe& entry) noexcept {
-  if (got_.data_) {
-    io_uring_prep_recv(&entry, descriptor(), got_.data_, got_.size_, 0);
+  if (buffer_) {
+    io_uring_prep_recv(&entry, descriptor(), buffer_, owner().buffers().buffer_size(), 0);
   } else {
     io_uring_prep_recv(&entry, descriptor(), nullptr, 0, 0);  // as much as a buffer holds
     entry.flags |= IOSQE_BUFFER_SELECT;
@@ -34,22 +37,20 @@ void receive_lease_op::prepare(io_uring_sqe& entry) noexcept {
 void receive_lease_op::describe(task_writer& out) const { out.text(detail::on_socket("receive", descriptor())); }
 
 void receive_lease_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
-  if (result == -ENOBUFS && !got_.data_) {
-    got_ = owner().buffers().make_own();
-    if (got_.data_ && resubmit()) return;
-    result = got_.data_ ? -ECANCELED : -ENOMEM;
-  }
-  if (got_.data_ && result >= 0) {
-    got_.size_ = static_cast<std::uint32_t>(result);
+  if (result == -ENOBUFS && !buffer_) {
+    buffer_ = owner().buffers().make_own();
+    if (buffer_ && resubmit()) return;
+    result = buffer_ ? -ECANCELED : -ENOMEM;
   } else if ((flags & IORING_CQE_F_BUFFER) != 0) {
-    got_ = owner().buffers().take(flags, result > 0 ? static_cast<std::uint32_t>(result) : 0);
+    buffer_ = owner().buffers().take(flags, result > 0 ? static_cast<std::uint32_t>(result) : 0);
   }
   io_op::completed(result, flags, more);
 }
 
 lease receive_lease_op::await_resume() {
-  if (result_or_throw("receive") == 0) return lease();  // its buffer, if there was one, goes back with this
-  return std::move(got_);
+  const auto size = static_cast<std::uint32_t>(result_or_throw("receive"));
+  if (size == 0) return lease();  // its buffer, if there was one, goes back with this
+  return owner().buffers().lease_of(std::exchange(buffer_, nullptr), size);
 }
 
 }  // namespace ringmill

@@ -47,7 +47,6 @@ class RINGMILL_API lease {
 
  private:
   friend class detail::buffer_pool;
-  friend class receive_lease_op;
   static constexpr std::int32_t own_memory = -1;
 
   void swap(lease& other) noexcept {
@@ -67,7 +66,7 @@ class RINGMILL_API lease {
 class [[nodiscard]] RINGMILL_API receive_lease_op : public io_op {
  public:
   explicit receive_lease_op(fd& socket) noexcept;
-  receive_lease_op(receive_lease_op&&) noexcept = default;
+  receive_lease_op(receive_lease_op&& other) noexcept : io_op(std::move(other)) {}
   ~receive_lease_op() override;
   bool await_suspend(waiter& who);
   lease await_resume();
@@ -76,7 +75,7 @@ class [[nodiscard]] RINGMILL_API receive_lease_op : public io_op {
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
-  lease got_;  ///< before that, if all buffers were lent: where to read to
+  std::byte* buffer_ = nullptr;  ///< with what came; before that, if all were lent, memory of its own to read to
 };
 
 }  // namespace ringmill

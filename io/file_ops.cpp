@@ -26,20 +26,21 @@ unsigned vector_length(std::size_t count) noexcept {
 }  // namespace
 
 read_vectored_op::read_vectored_op(fd& file, std::span<const std::span<std::byte>> buffers, std::int64_t offset)
-    : io_op(file), file_(file.number()), offset_(offset) {
+    : io_op(file), offset_(offset) {
   buffers_.reserve(buffers.size());
   for (const std::span<std::byte> buffer : buffers) buffers_.push_back(iovec{buffer.data(), buffer.size()});
 }
 
 void read_vectored_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_readv(&entry, file_, buffers_.data(), vector_length(buffers_.size()), static_cast<__u64>(offset_));
+  io_uring_prep_readv(&entry, descriptor(), buffers_.data(), vector_length(buffers_.size()),
+                      static_cast<__u64>(offset_));
 }
 
-void read_vectored_op::describe(task_writer& out) const { out.text(on_descriptor("read", file_)); }
+void read_vectored_op::describe(task_writer& out) const { out.text(on_descriptor("read", descriptor())); }
 
 write_all_vectored_op::write_all_vectored_op(fd& file, std::span<const std::span<const std::byte>> parts,
                                              std::int64_t offset)
-    : io_op(file), file_(file.number()), offset_(offset) {
+    : io_op(file), offset_(offset) {
   parts_.reserve(parts.size());
   for (const std::span<const std::byte> part : parts) {
     // The kernel only reads from it; iovec has one form for both ways.
@@ -48,11 +49,11 @@ write_all_vectored_op::write_all_vectored_op(fd& file, std::span<const std::span
 }
 
 void write_all_vectored_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_writev(&entry, file_, parts_.data() + first_, vector_length(parts_.size() - first_),
+  io_uring_prep_writev(&entry, descriptor(), parts_.data() + first_, vector_length(parts_.size() - first_),
                        static_cast<__u64>(offset_));
 }
 
-void write_all_vectored_op::describe(task_writer& out) const { out.text(on_descriptor("write", file_)); }
+void write_all_vectored_op::describe(task_writer& out) const { out.text(on_descriptor("write", descriptor())); }
 
 void write_all_vectored_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
   if (result > 0) {
@@ -77,17 +78,17 @@ void write_all_vectored_op::skip(std::size_t written) noexcept {
 }
 
 void sync_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_fsync(&entry, file_, what_ == what::data ? IORING_FSYNC_DATASYNC : 0);
+  io_uring_prep_fsync(&entry, descriptor(), what_ == what::data ? IORING_FSYNC_DATASYNC : 0);
 }
 
-void sync_op::describe(task_writer& out) const { out.text(on_descriptor("fsync", file_)); }
+void sync_op::describe(task_writer& out) const { out.text(on_descriptor("fsync", descriptor())); }
 
 void preallocate_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_rw(IORING_OP_FALLOCATE, &entry, file_, nullptr, 0, static_cast<__u64>(offset_));
+  io_uring_prep_rw(IORING_OP_FALLOCATE, &entry, descriptor(), nullptr, 0, static_cast<__u64>(offset_));
   entry.addr = static_cast<__u64>(length_);  // liburing 2.3's own helper cuts the length to 32 bits
 }
 
-void preallocate_op::describe(task_writer& out) const { out.text(on_descriptor("fallocate", file_)); }
+void preallocate_op::describe(task_writer& out) const { out.text(on_descriptor("fallocate", descriptor())); }
 
 bool truncate_op::await_suspend(waiter& who) {
   if (ring::current().backend().supports(detail::opcode_ftruncate)) return io_op::await_suspend(who);
@@ -104,19 +105,21 @@ void truncate_op::prepare(io_uring_sqe& entry) noexcept {
 void truncate_op::describe(task_writer& out) const { out.text(on_descriptor("ftruncate", descriptor())); }
 
 void status_op::prepare(io_uring_sqe& entry) noexcept {
-  const int flags = directory_ >= 0 ? AT_EMPTY_PATH : last_ == symlinks::keep ? AT_SYMLINK_NOFOLLOW : 0;
-  io_uring_prep_statx(&entry, directory_ >= 0 ? directory_ : AT_FDCWD, path_.c_str(), flags, STATX_BASIC_STATS, &raw_);
+  if (of_path_) {
+    const int flags = last_ == symlinks::keep ? AT_SYMLINK_NOFOLLOW : 0;
+    io_uring_prep_statx(&entry, AT_FDCWD, path_.c_str(), flags, STATX_BASIC_STATS, &raw_);
+  } else {
+    file_ = descriptor();  // kept: its handle may be gone when it comes to saying what failed
+    io_uring_prep_statx(&entry, file_, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &raw_);
+  }
 }
 
-void status_op::describe(task_writer& out) const {
-  out.text(directory_ >= 0 ? on_descriptor("statx", directory_) : "statx " + path_);
-}
+std::string status_op::text() const { return of_path_ ? "statx " + path_ : on_descriptor("statx", file_); }
+
+void status_op::describe(task_writer& out) const { out.text(text()); }
 
 file_status status_op::await_resume() const {
-  if (result() < 0) {
-    const std::string what = directory_ >= 0 ? on_descriptor("statx", directory_) : "statx " + path_;
-    throw std::system_error(-result(), std::generic_category(), what);
-  }
+  if (result() < 0) throw std::system_error(-result(), std::generic_category(), text());
   return file_status(raw_);
 }
 

@@ -31,7 +31,6 @@ class [[nodiscard]] RINGMILL_API read_vectored_op : public io_op {
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
-  int file_;
   std::vector<iovec> buffers_;
   std::int64_t offset_;
 };
@@ -49,7 +48,6 @@ class [[nodiscard]] RINGMILL_API write_all_vectored_op : public io_op {
   void describe(task_writer& out) const override;
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
   void skip(std::size_t written) noexcept;
-  int file_;
   std::vector<iovec> parts_;
   std::size_t first_ = 0;  ///< what lies before it is written
   std::int64_t offset_;
@@ -59,13 +57,12 @@ class [[nodiscard]] RINGMILL_API write_all_vectored_op : public io_op {
 class [[nodiscard]] RINGMILL_API sync_op : public io_op {
  public:
   enum class what : std::uint8_t { all, data };
-  sync_op(fd& file, what to_write) noexcept : io_op(file), file_(file.number()), what_(to_write) {}
+  sync_op(fd& file, what to_write) noexcept : io_op(file), what_(to_write) {}
   void await_resume() const { result_or_throw(what_ == what::all ? "fsync" : "fdatasync"); }
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
-  int file_;
   what what_;
 };
 
@@ -73,13 +70,12 @@ class [[nodiscard]] RINGMILL_API sync_op : public io_op {
 class [[nodiscard]] RINGMILL_API preallocate_op : public io_op {
  public:
   preallocate_op(fd& file, std::int64_t offset, std::int64_t length) noexcept
-      : io_op(file), file_(file.number()), offset_(offset), length_(length) {}
+      : io_op(file), offset_(offset), length_(length) {}
   void await_resume() const { result_or_throw("fallocate"); }
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
-  int file_;
   std::int64_t offset_;
   std::int64_t length_;
 };
@@ -102,14 +98,16 @@ class [[nodiscard]] RINGMILL_API truncate_op : public io_op {
 class [[nodiscard]] RINGMILL_API status_op : public io_op {
  public:
   enum class symlinks : std::uint8_t { follow, keep };
-  explicit status_op(fd& file) noexcept : io_op(file), directory_(file.number()) {}
+  explicit status_op(fd& file) noexcept : io_op(file), of_path_(false) {}
   status_op(std::string path, symlinks last) noexcept : path_(std::move(path)), last_(last) {}
   file_status await_resume() const;
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
-  int directory_ = -1;  ///< the open file; -1: it is a path
+  std::string text() const;
+  bool of_path_ = true;
+  int file_ = -1;  ///< the open file's, from `prepare` on
   std::string path_;
   symlinks last_ = symlinks::follow;
   struct ::statx raw_ {};

@@ -5,9 +5,7 @@
 
 namespace ringmill {
 
-namespace {
-
-file_kind kind_of(unsigned mode) noexcept {
+file_kind detail::kind_of_mode(unsigned mode) noexcept {
   switch (mode & S_IFMT) {
     case S_IFREG:
       return file_kind::regular;
@@ -27,6 +25,8 @@ file_kind kind_of(unsigned mode) noexcept {
       return file_kind::unknown;
   }
 }
+
+namespace {
 
 file_status::time time_of(const statx_timestamp& raw) noexcept {
   return file_status::time(std::chrono::seconds(raw.tv_sec) + std::chrono::nanoseconds(raw.tv_nsec));
@@ -57,7 +57,7 @@ const char* to_string(file_kind kind) noexcept {
 }
 
 file_status::file_status(const struct ::statx& raw) noexcept
-    : kind_(kind_of(raw.stx_mode)),
+    : kind_(detail::kind_of_mode(raw.stx_mode)),
       mode_(raw.stx_mode & 07777),
       size_(raw.stx_size),
       allocated_(raw.stx_blocks * 512),

@@ -24,6 +24,11 @@ enum class file_kind : std::uint8_t {
 /// "regular file", "directory"...
 RINGMILL_API const char* to_string(file_kind kind) noexcept;
 
+namespace detail {
+/// By the S_IFMT bits of a mode.
+file_kind kind_of_mode(unsigned mode) noexcept;
+}  // namespace detail
+
 /// The answer of statx(2), as a value.
 class RINGMILL_API file_status {
  public:

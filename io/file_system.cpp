@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include <ringmill/io/detail/op_text.hpp>
 #include <ringmill/io/detail/path_text.hpp>
 #include <ringmill/runtime/log.hpp>
 #include <ringmill/runtime/sleep.hpp>
@@ -102,31 +103,6 @@ path_op create_hard_link(std::string existing, std::string link) {
                  detail::checked_path("create_hard_link", std::move(link)));
 }
 
-namespace {
-
-file_kind kind_of(unsigned char type) noexcept {
-  switch (type) {
-    case DT_REG:
-      return file_kind::regular;
-    case DT_DIR:
-      return file_kind::directory;
-    case DT_LNK:
-      return file_kind::symlink;
-    case DT_FIFO:
-      return file_kind::fifo;
-    case DT_SOCK:
-      return file_kind::socket;
-    case DT_CHR:
-      return file_kind::character_device;
-    case DT_BLK:
-      return file_kind::block_device;
-    default:
-      return file_kind::unknown;
-  }
-}
-
-}  // namespace
-
 directory::open_awaiter::open_awaiter(std::string path)
     : open_op(detail::checked_path("directory::open", path), O_RDONLY | O_DIRECTORY, 0), path_(std::move(path)) {}
 
@@ -137,7 +113,12 @@ std::vector<directory_entry> directory::read_some() {
   std::vector<directory_entry> entries;
   while (entries.empty()) {  // again if it was "." and ".." only
     const ssize_t size = ::getdents64(fd_.number(), batch.data(), batch.size());
-    if (size < 0) throw std::system_error(errno, std::generic_category(), "read directory " + path_);
+    if (size < 0) {
+      const int error = errno;
+      const std::string what =
+          path_.empty() ? detail::on_descriptor("read directory", fd_.number()) : "read directory " + path_;
+      throw std::system_error(error, std::generic_category(), what);
+    }
     if (size == 0) break;
     std::uint16_t length = 0;
     for (ssize_t at = 0; at < size; at += length) {
@@ -147,7 +128,8 @@ std::vector<directory_entry> directory::read_some() {
       std::memcpy(&inode, entry + offsetof(dirent64, d_ino), sizeof inode);
       const auto type = static_cast<unsigned char>(entry[offsetof(dirent64, d_type)]);
       const auto* const name = reinterpret_cast<const char*>(entry + offsetof(dirent64, d_name));
-      if (std::strcmp(name, ".") != 0 && std::strcmp(name, "..") != 0) entries.emplace_back(name, kind_of(type), inode);
+      if (std::strcmp(name, ".") != 0 && std::strcmp(name, "..") != 0)
+        entries.emplace_back(name, detail::kind_of_mode(DTTOIF(type)), inode);
     }
   }
   return entries;

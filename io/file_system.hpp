@@ -93,6 +93,10 @@ class RINGMILL_API directory {
  public:
   class [[nodiscard]] open_awaiter;
 
+  directory() noexcept = default;
+  /// Takes an open descriptor over.
+  explicit directory(fd opened) noexcept : fd_(std::move(opened)) {}
+
   /// co_await it: gives the open directory. std::errc::not_a_directory for something else.
   static open_awaiter open(std::string path);
 
@@ -101,12 +105,17 @@ class RINGMILL_API directory {
   /// meanwhile may be among them or not.
   std::vector<directory_entry> read_some();
 
+  /// Closes it, as its destructor does. Does not suspend.
+  void close() noexcept { fd_.reset(); }
   int native_handle() const noexcept { return fd_.number(); }
+  explicit operator bool() const noexcept { return static_cast<bool>(fd_); }
+  /// The handle, for operations of one's own.
+  fd& handle() noexcept { return fd_; }
 
  private:
   directory(fd opened, std::string path) noexcept : fd_(std::move(opened)), path_(std::move(path)) {}
   fd fd_;
-  std::string path_;
+  std::string path_;  ///< for errors; empty: it was taken over
 };
 
 class RINGMILL_API directory::open_awaiter : public open_op {

@@ -9,6 +9,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include <ringmill/io/detail/path_text.hpp>
+
 namespace ringmill {
 
 static_assert(static_cast<std::uint32_t>(file_change::modified) == IN_MODIFY);
@@ -44,7 +46,19 @@ class file_watch::event_queue {
     return event;
   }
 
-  void watches(int watch, const std::string& path) { paths_.insert_or_assign(watch, path); }
+  using path_node = std::map<int, std::string>::node_type;
+
+  /// What `watches` will need, so that it cannot fail.
+  static path_node node_of(std::string path) {
+    std::map<int, std::string> one;
+    one.emplace(-1, std::move(path));
+    return one.extract(one.begin());
+  }
+  void watches(int watch, path_node node) noexcept {
+    node.key() = watch;
+    auto done = paths_.insert(std::move(node));
+    if (!done.inserted) done.position->second.swap(done.node.mapped());
+  }
 
   bool is_read = false;  ///< somebody awaits `next`
 
@@ -55,15 +69,20 @@ class file_watch::event_queue {
   std::map<int, std::string> paths_;
 };
 
-file_watch::file_watch() : fd_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)), queue_(std::make_shared<event_queue>()) {
-  if (!fd_) throw std::system_error(errno, std::generic_category(), "inotify_init");
+file_watch::file_watch(fd opened) : fd_(std::move(opened)), queue_(fd_ ? std::make_shared<event_queue>() : nullptr) {}
+
+file_watch file_watch::create() {
+  fd made(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (!made) throw std::system_error(errno, std::generic_category(), "inotify_init");
+  return file_watch(std::move(made));
 }
 
 int file_watch::add(const std::string& path, file_changes changes) {
-  if (path.find('\0') != std::string::npos) throw std::invalid_argument("file_watch::add: a zero byte in the path");
+  // The path is kept before there is a watch: one without a path would tell nobody where.
+  event_queue::path_node node = event_queue::node_of(detail::checked_path("file_watch::add", path));
   const int watch = ::inotify_add_watch(fd_.number(), path.c_str(), changes.bits());
   if (watch < 0) throw std::system_error(errno, std::generic_category(), "watch " + path);
-  queue_->watches(watch, path);
+  queue_->watches(watch, std::move(node));
   return watch;
 }
 
@@ -73,18 +92,26 @@ void file_watch::remove(int watch) {
   }
 }
 
-file_watch::next_awaiter::next_awaiter(file_watch& from) noexcept
-    : stream_read_op(from.fd_, from.queue_->buffer()), queue_(from.queue_) {}
+void file_watch::close() noexcept {
+  fd_.reset();
+  queue_.reset();
+}
 
 file_watch::next_awaiter::~next_awaiter() {
   if (is_reader_) queue_->is_read = false;
 }
 
-bool file_watch::next_awaiter::await_ready() const noexcept { return !queue_->is_read && queue_->has_event(); }
+bool file_watch::next_awaiter::await_ready() noexcept {
+  queue_ = from_->queue_;
+  return queue_ && !queue_->is_read && queue_->has_event();
+}
 
 bool file_watch::next_awaiter::await_suspend(waiter& who) {
-  if (queue_->is_read) throw std::logic_error(two_readers);
-  const bool suspends = stream_read_op::await_suspend(who);
+  if (queue_) {
+    if (queue_->is_read) throw std::logic_error(two_readers);
+    read_into(queue_->buffer());
+  }
+  const bool suspends = stream_read_op::await_suspend(who);  // throws if it is closed
   is_reader_ = queue_->is_read = true;
   return suspends;
 }
@@ -95,7 +122,10 @@ void file_watch::next_awaiter::completed(std::int32_t result, std::uint32_t flag
 }
 
 file_event file_watch::next_awaiter::await_resume() {
-  if (is_reader_) result_or_throw("read events of files");
+  if (is_reader_) {
+    is_reader_ = queue_->is_read = false;  // this may live on, as a variable
+    result_or_throw("read events of files");
+  }
   if (!queue_->has_event()) throw std::logic_error(two_readers);
   return queue_->take();
 }

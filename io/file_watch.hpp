@@ -1,6 +1,6 @@
 // What happens to files and directories, as it happens: inotify(7).
 //
-//   rm::file_watch watch;
+//   auto watch = rm::file_watch::create();
 //   watch.add("spool", rm::file_change::closed_after_write | rm::file_change::moved_to);
 //   for (;;) {
 //     const rm::file_event event = co_await watch.next();
@@ -96,13 +96,18 @@ class RINGMILL_API file_watch {
  public:
   class next_awaiter;
 
-  /// Throws std::system_error: there is a limit per user, fs.inotify.max_user_instances.
-  file_watch();
+  file_watch() noexcept = default;
+  /// Of an inotify descriptor that is open already. The events of what it watches by now come without a path.
+  explicit file_watch(fd opened);
+
+  /// A new one, without watches. Throws std::system_error: there is a limit per user, fs.inotify.max_user_instances.
+  /// Does not suspend.
+  static file_watch create();
 
   /// Watches `path` for what is in `changes`, and gives the number of the watch. One for a file that is watched
   /// already, be it by another name, changes that watch and gives its number. Throws std::system_error: no such file,
   /// or the limit fs.inotify.max_user_watches. Does not suspend; blocks the loop for as long as it takes to find the
-  /// path.
+  /// path. After an error, one of memory included, there is no watch that was not there before.
   int add(const std::string& path, file_changes changes);
   /// Ends a watch: its last event is `watch_ended`. Throws std::system_error if there is none of that number. Does not
   /// suspend.
@@ -111,27 +116,35 @@ class RINGMILL_API file_watch {
   /// co_await it: gives the next event. A cancel loses none. One task at a time: std::logic_error for a second one.
   next_awaiter next() noexcept;
 
+  /// What its destructor does too: ends all watches, drops what has not been taken, ends what is in flight on it, who
+  /// awaits that gets std::errc::operation_canceled, and closes. Does not suspend.
+  void close() noexcept;
+
   int native_handle() const noexcept { return fd_.number(); }
+  explicit operator bool() const noexcept { return static_cast<bool>(fd_); }
+  /// The handle, for operations of one's own.
+  fd& handle() noexcept { return fd_; }
 
  private:
   class event_queue;
   fd fd_;
-  std::shared_ptr<event_queue> queue_;
+  std::shared_ptr<event_queue> queue_;  ///< null without a descriptor
 };
 
 class [[nodiscard]] RINGMILL_API file_watch::next_awaiter : public stream_read_op {
  public:
-  explicit next_awaiter(file_watch& from) noexcept;
+  explicit next_awaiter(file_watch& from) noexcept : stream_read_op(from.fd_, {}), from_(&from) {}
   next_awaiter(next_awaiter&&) noexcept = default;
   ~next_awaiter() override;
-  bool await_ready() const noexcept;
+  bool await_ready() noexcept;
   bool await_suspend(waiter& who);
   file_event await_resume();
 
  private:
   void describe(task_writer& out) const override;
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
-  std::shared_ptr<event_queue> queue_;
+  file_watch* from_;                    ///< until it is started
+  std::shared_ptr<event_queue> queue_;  ///< from then on: it may be closed meanwhile
   bool is_reader_ = false;
 };
 

@@ -74,8 +74,11 @@ class RINGMILL_API io_op {
   std::int32_t result_or_throw(const char* what) const;
   /// The ring that it is started on: its thread's.
   static ring& owner();
-  /// Of the handle it was made with.
+  /// Of the handle it was made with, as that is now: for `prepare`, and while it is in flight. A handle that was
+  /// assigned anew between the making of an operation and its await means the new descriptor.
   int descriptor() const noexcept;
+  /// The same for one that may have been made without a handle, for the descriptor `number` of somebody else.
+  int descriptor_or(int number) const noexcept { return handle_ ? descriptor() : number; }
   void wake_waiter() noexcept { waiter_->wake(); }
 
  private:

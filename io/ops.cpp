@@ -93,30 +93,41 @@ fd accept_op::await_resume() {
   return std::move(accepted_);
 }
 
-void connect_op::prepare(io_uring_sqe& entry) noexcept {
+template <class Address>
+basic_connect_op<Address>::~basic_connect_op() = default;
+
+template <class Address>
+void basic_connect_op<Address>::prepare(io_uring_sqe& entry) noexcept {
   io_uring_prep_connect(&entry, socket_.number(), peer_.data(), peer_.size());
 }
 
-void connect_op::describe(task_writer& out) const {
+template <class Address>
+void basic_connect_op<Address>::describe(task_writer& out) const {
   out.text(on_descriptor("connect", socket_.number()) + ", to " + peer_.to_string());
 }
 
-fd connect_op::await_resume() {
+template <class Address>
+fd basic_connect_op<Address>::await_resume() {
   if (result() < 0) throw std::system_error(-result(), std::generic_category(), "connect to " + peer_.to_string());
   return std::move(socket_);
 }
 
+template class basic_connect_op<address>;
+template class basic_connect_op<unix_address>;
+
 void read_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_read(&entry, file_, buffer_.data(), entry_length(buffer_.size()), static_cast<__u64>(offset_));
+  io_uring_prep_read(&entry, descriptor_or(file_), buffer_.data(), entry_length(buffer_.size()),
+                     static_cast<__u64>(offset_));
 }
 
-void read_op::describe(task_writer& out) const { out.text(on_descriptor("read", file_)); }
+void read_op::describe(task_writer& out) const { out.text(on_descriptor("read", descriptor_or(file_))); }
 
 void write_all_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_write(&entry, file_, rest_.data(), entry_length(rest_.size()), static_cast<__u64>(offset_));
+  io_uring_prep_write(&entry, descriptor_or(file_), rest_.data(), entry_length(rest_.size()),
+                      static_cast<__u64>(offset_));
 }
 
-void write_all_op::describe(task_writer& out) const { out.text(on_descriptor("write", file_)); }
+void write_all_op::describe(task_writer& out) const { out.text(on_descriptor("write", descriptor_or(file_))); }
 
 void write_all_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
   if (result > 0 && static_cast<std::size_t>(result) < rest_.size()) {
@@ -149,10 +160,11 @@ fd open_op::await_resume() {
 }
 
 void poll_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_poll_add(&entry, descriptor_, static_cast<unsigned>(static_cast<unsigned short>(events_)));
+  io_uring_prep_poll_add(&entry, descriptor_or(descriptor_),
+                         static_cast<unsigned>(static_cast<unsigned short>(events_)));
 }
 
-void poll_op::describe(task_writer& out) const { out.text(on_descriptor("poll", descriptor_)); }
+void poll_op::describe(task_writer& out) const { out.text(on_descriptor("poll", descriptor_or(descriptor_))); }
 
 void receive_message_op::prepare(io_uring_sqe& entry) noexcept {
   io_uring_prep_recvmsg(&entry, descriptor(), message_, flags_);

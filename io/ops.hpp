@@ -12,6 +12,7 @@
 #include <ringmill/io/address.hpp>
 #include <ringmill/io/fd.hpp>
 #include <ringmill/io/io_op.hpp>
+#include <ringmill/io/unix_address.hpp>
 #include <ringmill/runtime/config.hpp>
 
 struct msghdr;
@@ -74,24 +75,31 @@ class [[nodiscard]] RINGMILL_API accept_op : public io_op {
   fd accepted_;
 };
 
-/// connect(2) of a socket that it is given and gives back.
-class [[nodiscard]] RINGMILL_API connect_op : public io_op {
+/// connect(2) of a socket that it is given and gives back, to an `address` or a `unix_address`.
+template <class Address>
+class [[nodiscard]] RINGMILL_API basic_connect_op : public io_op {
  public:
-  connect_op(fd socket, const address& peer) noexcept : socket_(std::move(socket)), peer_(peer) {}
+  basic_connect_op(fd socket, const Address& peer) noexcept : socket_(std::move(socket)), peer_(peer) {}
+  basic_connect_op(basic_connect_op&&) noexcept = default;
+  ~basic_connect_op() override;
   fd await_resume();
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
   fd socket_;
-  address peer_;
+  Address peer_;
 };
+using connect_op = basic_connect_op<address>;
+using connect_unix_op = basic_connect_op<unix_address>;
+extern template class basic_connect_op<address>;
+extern template class basic_connect_op<unix_address>;
 
 /// pread(2), or read(2) at the file's own position if `offset` is -1: gives the number of bytes, 0 at the end.
 class [[nodiscard]] RINGMILL_API read_op : public io_op {
  public:
   read_op(fd& file, std::span<std::byte> buffer, std::int64_t offset = -1) noexcept
-      : io_op(file), file_(file.number()), buffer_(buffer), offset_(offset) {}
+      : io_op(file), buffer_(buffer), offset_(offset) {}
   /// Of a descriptor that somebody else owns, and keeps open until it has ended.
   read_op(int file, std::span<std::byte> buffer, std::int64_t offset = -1) noexcept
       : file_(file), buffer_(buffer), offset_(offset) {}
@@ -100,7 +108,7 @@ class [[nodiscard]] RINGMILL_API read_op : public io_op {
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
-  int file_;
+  int file_ = -1;  ///< of somebody else
   std::span<std::byte> buffer_;
   std::int64_t offset_;
 };
@@ -109,7 +117,7 @@ class [[nodiscard]] RINGMILL_API read_op : public io_op {
 class [[nodiscard]] RINGMILL_API write_all_op : public io_op {
  public:
   write_all_op(fd& file, std::span<const std::byte> data, std::int64_t offset = -1) noexcept
-      : io_op(file), file_(file.number()), rest_(data), offset_(offset) {}
+      : io_op(file), rest_(data), offset_(offset) {}
   /// To a descriptor that somebody else owns, and keeps open until it has ended.
   write_all_op(int file, std::span<const std::byte> data, std::int64_t offset = -1) noexcept
       : file_(file), rest_(data), offset_(offset) {}
@@ -120,7 +128,7 @@ class [[nodiscard]] RINGMILL_API write_all_op : public io_op {
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
-  int file_;
+  int file_ = -1;  ///< of somebody else
   std::span<const std::byte> rest_;
   std::int64_t offset_;
 };
@@ -146,7 +154,7 @@ class [[nodiscard]] RINGMILL_API open_op : public io_op {
 /// poll(2) once: gives the events that came, of `events` (POLLIN...). The way to wait for a foreign descriptor.
 class [[nodiscard]] RINGMILL_API poll_op : public io_op {
  public:
-  poll_op(fd& handle, short events) noexcept : io_op(handle), descriptor_(handle.number()), events_(events) {}
+  poll_op(fd& handle, short events) noexcept : io_op(handle), events_(events) {}
   /// Of a descriptor that somebody else owns, and keeps open until it has ended.
   poll_op(int descriptor, short events) noexcept : descriptor_(descriptor), events_(events) {}
   short await_resume() const { return static_cast<short>(result_or_throw("poll")); }
@@ -156,7 +164,7 @@ class [[nodiscard]] RINGMILL_API poll_op : public io_op {
   void describe(task_writer& out) const override;
 
  private:
-  int descriptor_;
+  int descriptor_ = -1;  ///< of somebody else
   short events_;
 };
 

@@ -10,7 +10,7 @@
 namespace ringmill {
 
 send_buffers_op::send_buffers_op(fd& socket, std::span<const const_buffer> buffers) noexcept
-    : io_op(socket), socket_(socket.number()), rest_(buffers) {
+    : io_op(socket), rest_(buffers) {
   advance(0);
 }
 
@@ -33,10 +33,10 @@ void send_buffers_op::prepare(io_uring_sqe& entry) noexcept {
   }
   message_.msg_iov = pieces_;
   message_.msg_iovlen = count;
-  io_uring_prep_sendmsg(&entry, socket_, &message_, MSG_NOSIGNAL | MSG_WAITALL);
+  io_uring_prep_sendmsg(&entry, descriptor(), &message_, MSG_NOSIGNAL | MSG_WAITALL);
 }
 
-void send_buffers_op::describe(task_writer& out) const { out.text(detail::on_socket("send", socket_)); }
+void send_buffers_op::describe(task_writer& out) const { out.text(detail::on_socket("send", descriptor())); }
 
 void send_buffers_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
   if (result > 0) {

@@ -35,7 +35,6 @@ class [[nodiscard]] RINGMILL_API send_buffers_op : public io_op {
   /// So many bytes of what is left are sent.
   void advance(std::size_t count) noexcept;
 
-  int socket_;
   std::span<const const_buffer> rest_;
   std::size_t sent_of_first_ = 0;
   msghdr message_{};

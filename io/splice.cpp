@@ -15,12 +15,12 @@
 namespace ringmill {
 
 void splice_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_splice(&entry, from_, from_offset_, to_, to_offset_, detail::entry_length(count_),
+  io_uring_prep_splice(&entry, from_->number(), from_offset_, to_->number(), to_offset_, detail::entry_length(count_),
                        SPLICE_F_MOVE | (more_ ? unsigned{SPLICE_F_MORE} : 0U));
 }
 
 void splice_op::describe(task_writer& out) const {
-  out.text("splice from fd " + std::to_string(from_) + " to fd " + std::to_string(to_));
+  out.text("splice from fd " + std::to_string(from_->number()) + " to fd " + std::to_string(to_->number()));
 }
 
 namespace {

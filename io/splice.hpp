@@ -23,8 +23,8 @@ namespace ringmill {
 
 /// splice(2) once: at least one of both ends is a pipe. Gives the number of bytes, as soon as some were moved; 0 at the
 /// end of the source. It waits for bytes, and for room. The end that it moves bytes to knows of it, and closing that
-/// ends it; the other one must stay open until it has ended. A sink that has gone is std::errc::broken_pipe, without
-/// SIGPIPE.
+/// ends it; the other one must stay open, and where it is, until it has ended. A sink that has gone is
+/// std::errc::broken_pipe, without SIGPIPE.
 class [[nodiscard]] RINGMILL_API splice_op : public io_op {
  public:
   static constexpr std::int64_t own_position = -1;  ///< of what has none, too: pipes, sockets
@@ -39,18 +39,13 @@ class [[nodiscard]] RINGMILL_API splice_op : public io_op {
   /// `known_to` is the end that knows of it.
   splice_op(fd& known_to, fd& from, std::int64_t from_offset, fd& to, std::int64_t to_offset,
             std::size_t count) noexcept
-      : io_op(known_to),
-        from_(from.number()),
-        to_(to.number()),
-        from_offset_(from_offset),
-        to_offset_(to_offset),
-        count_(count) {}
+      : io_op(known_to), from_(&from), to_(&to), from_offset_(from_offset), to_offset_(to_offset), count_(count) {}
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
-  int from_;
-  int to_;
+  fd* from_;
+  fd* to_;
   std::int64_t from_offset_;
   std::int64_t to_offset_;
   std::size_t count_;

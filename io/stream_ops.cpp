@@ -28,11 +28,11 @@ bool detail::writes_without_signal() noexcept { return knows_without_signal.load
 void detail::set_writes_without_signal(bool on) noexcept { knows_without_signal.store(on, std::memory_order_relaxed); }
 
 void stream_read_op::prepare(io_uring_sqe& entry) noexcept {
-  if (polls_) return io_uring_prep_poll_add(&entry, source_, POLLIN);
-  io_uring_prep_read(&entry, source_, buffer_.data(), entry_length(buffer_.size()), own_position);
+  if (polls_) return io_uring_prep_poll_add(&entry, descriptor_or(source_), POLLIN);
+  io_uring_prep_read(&entry, descriptor_or(source_), buffer_.data(), entry_length(buffer_.size()), own_position);
 }
 
-void stream_read_op::describe(task_writer& out) const { out.text(on_descriptor("read", source_)); }
+void stream_read_op::describe(task_writer& out) const { out.text(on_descriptor("read", descriptor_or(source_))); }
 
 void stream_read_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
   const bool was_poll = polls_;
@@ -45,8 +45,8 @@ void stream_read_op::completed(std::int32_t result, std::uint32_t flags, bool mo
 }
 
 void stream_write_all_op::prepare(io_uring_sqe& entry) noexcept {
-  if (polls_) return io_uring_prep_poll_add(&entry, sink_, POLLOUT);
-  io_uring_prep_write(&entry, sink_, rest_.data(), entry_length(rest_.size()), own_position);
+  if (polls_) return io_uring_prep_poll_add(&entry, descriptor_or(sink_), POLLOUT);
+  io_uring_prep_write(&entry, descriptor_or(sink_), rest_.data(), entry_length(rest_.size()), own_position);
   asks_no_signal_ = detail::writes_without_signal();
   if (asks_no_signal_) {
     entry.rw_flags = without_signal;
@@ -57,7 +57,7 @@ void stream_write_all_op::prepare(io_uring_sqe& entry) noexcept {
   }
 }
 
-void stream_write_all_op::describe(task_writer& out) const { out.text(on_descriptor("write", sink_)); }
+void stream_write_all_op::describe(task_writer& out) const { out.text(on_descriptor("write", descriptor_or(sink_))); }
 
 void stream_write_all_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
   const bool was_poll = std::exchange(polls_, false);

@@ -28,8 +28,7 @@ RINGMILL_API void set_writes_without_signal(bool on) noexcept;
 /// asking.
 class [[nodiscard]] RINGMILL_API stream_read_op : public io_op {
  public:
-  stream_read_op(fd& source, std::span<std::byte> buffer) noexcept
-      : io_op(source), source_(source.number()), buffer_(buffer) {}
+  stream_read_op(fd& source, std::span<std::byte> buffer) noexcept : io_op(source), buffer_(buffer) {}
   /// Of a descriptor that somebody else owns, and keeps open until it has ended.
   stream_read_op(int source, std::span<std::byte> buffer) noexcept : source_(source), buffer_(buffer) {}
   bool await_ready() const noexcept { return buffer_.empty(); }
@@ -39,9 +38,11 @@ class [[nodiscard]] RINGMILL_API stream_read_op : public io_op {
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
+  /// Before it is started: where to.
+  void read_into(std::span<std::byte> buffer) noexcept { buffer_ = buffer; }
 
  private:
-  int source_;
+  int source_ = -1;     ///< of somebody else
   bool polls_ = false;  ///< it asks when, since there was nothing
   std::span<std::byte> buffer_;
 };
@@ -50,7 +51,7 @@ class [[nodiscard]] RINGMILL_API stream_read_op : public io_op {
 class [[nodiscard]] RINGMILL_API stream_write_all_op : public io_op {
  public:
   stream_write_all_op(fd& sink, std::span<const std::byte> data) noexcept
-      : io_op(sink), sink_(sink.number()), polls_(!detail::writes_without_signal()), rest_(data) {}
+      : io_op(sink), polls_(!detail::writes_without_signal()), rest_(data) {}
   /// To a descriptor that somebody else owns, and keeps open until it has ended.
   stream_write_all_op(int sink, std::span<const std::byte> data) noexcept
       : sink_(sink), polls_(!detail::writes_without_signal()), rest_(data) {}
@@ -63,7 +64,7 @@ class [[nodiscard]] RINGMILL_API stream_write_all_op : public io_op {
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
 
  private:
-  int sink_;
+  int sink_ = -1;                ///< of somebody else
   bool polls_;                   ///< it asks when
   bool asks_no_signal_ = false;  ///< the write that is under way; other writes may find out meanwhile what is known
   std::span<const std::byte> rest_;

@@ -41,9 +41,7 @@ tcp_stream::connect_awaiter tcp_stream::connect(const address& peer, const tcp_c
   return connect_awaiter(std::move(socket), peer);
 }
 
-void tcp_stream::shutdown_write() {
-  detail::or_throw(ring::current().backend().shutdown(socket_.number(), SHUT_WR), "shutdown");
-}
+void tcp_stream::shutdown_write() { detail::shutdown_write(socket_); }
 
 address tcp_stream::peer() const { return detail::peer_of(socket_); }
 
@@ -54,9 +52,7 @@ tcp_listener tcp_listener::bind(std::string_view host, std::uint16_t port, int b
 }
 
 tcp_listener tcp_listener::bind(std::string_view host, std::uint16_t port, const tcp_listener_options& options) {
-  const std::optional<address> where = address::parse(host, port);
-  if (!where) throw std::invalid_argument("tcp_listener::bind: not an IP address: " + std::string(host));
-  return bind(*where, options);
+  return bind(detail::parsed_address("tcp_listener::bind", host, port), options);
 }
 
 tcp_listener tcp_listener::bind(const address& where, const tcp_listener_options& options) {

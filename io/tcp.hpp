@@ -24,6 +24,7 @@ class RINGMILL_API tcp_stream {
   class [[nodiscard]] connect_awaiter;
 
   tcp_stream() noexcept = default;
+  /// Takes a connected socket over.
   explicit tcp_stream(fd socket) noexcept : socket_(std::move(socket)) {}
 
   /// co_await it: gives the connected stream, with TCP_NODELAY set.
@@ -78,7 +79,8 @@ class RINGMILL_API tcp_listener {
  public:
   class [[nodiscard]] accept_awaiter;
 
-  /// Of a socket that listens already, such as an inherited one.
+  tcp_listener() noexcept = default;
+  /// Takes a socket over that listens already, such as one that systemd passes.
   explicit tcp_listener(fd socket) noexcept : socket_(std::move(socket)) {}
 
   /// Binds with SO_REUSEADDR and listens. `host` is the text of an IP address; port 0 lets the kernel choose one.
@@ -101,6 +103,8 @@ class RINGMILL_API tcp_listener {
   std::uint16_t port() const { return local().port(); }
   int native_handle() const noexcept { return socket_.number(); }
   explicit operator bool() const noexcept { return static_cast<bool>(socket_); }
+  /// The handle, for operations of one's own.
+  fd& handle() noexcept { return socket_; }
 
  private:
   fd socket_;

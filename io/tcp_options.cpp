@@ -2,23 +2,18 @@
 
 #include <netinet/tcp.h>
 
-#include <limits>
-#include <stdexcept>
-#include <string>
-
+#include <ringmill/io/detail/checked_number.hpp>
 #include <ringmill/io/detail/socket_calls.hpp>
 
 namespace ringmill {
 
 namespace {
 
-int checked(long long value, long long least, long long most, const char* what) {
-  if (value >= least && value <= most) return static_cast<int>(value);
-  throw std::invalid_argument("tcp_options: " + std::to_string(value) + " is no " + what + ": " +
-                              std::to_string(least) + " to " + std::to_string(most));
+int checked(long long value, int least, int most, const char* what) {
+  return detail::checked_number("tcp_options", value, least, most, what);
 }
 
-constexpr long long most_int = std::numeric_limits<int>::max();
+using detail::most_int;
 
 }  // namespace
 

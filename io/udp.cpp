@@ -66,11 +66,11 @@ void receive_datagram_op::prepare(io_uring_sqe& entry) noexcept {
   message_.msg_namelen = address::capacity();
   message_.msg_control = control_.data();
   message_.msg_controllen = control_.size();
-  io_uring_prep_recvmsg(&entry, socket_, &message_, MSG_TRUNC);  // the result is the full size, then
+  io_uring_prep_recvmsg(&entry, descriptor(), &message_, MSG_TRUNC);  // the result is the full size, then
 }
 
 void receive_datagram_op::describe(task_writer& out) const {
-  out.text(detail::on_socket("receive a datagram", socket_));
+  out.text(detail::on_socket("receive a datagram", descriptor()));
 }
 
 received_datagram receive_datagram_op::await_resume() const {
@@ -92,11 +92,11 @@ received_datagram receive_datagram_op::await_resume() const {
 void send_datagram_op::prepare(io_uring_sqe& entry) noexcept {
   refer_to(message_, part_, data_);
   send_to_peer(message_, peer_);
-  io_uring_prep_sendmsg(&entry, socket_, &message_, MSG_NOSIGNAL);
+  io_uring_prep_sendmsg(&entry, descriptor(), &message_, MSG_NOSIGNAL);
 }
 
 void send_datagram_op::describe(task_writer& out) const {
-  out.text(detail::on_socket("send a datagram", socket_) + to_peer(peer_));
+  out.text(detail::on_socket("send a datagram", descriptor()) + to_peer(peer_));
 }
 
 void send_datagram_op::await_resume() const {
@@ -105,7 +105,7 @@ void send_datagram_op::await_resume() const {
 
 send_segments_op::send_segments_op(fd& socket, std::span<const std::byte> data, std::size_t segment_size,
                                    std::optional<address> peer)
-    : io_op(socket), socket_(socket.number()), rest_(data), segment_size_(segment_size), peer_(peer) {
+    : io_op(socket), rest_(data), segment_size_(segment_size), peer_(peer) {
   if (segment_size == 0 || segment_size > most_bytes) {
     throw std::invalid_argument("udp_socket::send_segments: " + std::to_string(segment_size) +
                                 " is no size of a datagram: 1 to 65507");
@@ -126,11 +126,11 @@ void send_segments_op::prepare(io_uring_sqe& entry) noexcept {
     const auto size = static_cast<std::uint16_t>(segment_size_);
     std::memcpy(CMSG_DATA(note), &size, sizeof size);
   }
-  io_uring_prep_sendmsg(&entry, socket_, &message_, MSG_NOSIGNAL);
+  io_uring_prep_sendmsg(&entry, descriptor(), &message_, MSG_NOSIGNAL);
 }
 
 void send_segments_op::describe(task_writer& out) const {
-  out.text(detail::on_socket("send datagrams", socket_) + to_peer(peer_));
+  out.text(detail::on_socket("send datagrams", descriptor()) + to_peer(peer_));
 }
 
 void send_segments_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
@@ -154,9 +154,7 @@ void send_segments_op::await_resume() const {
 }
 
 udp_socket udp_socket::bind(std::string_view host, std::uint16_t port, const udp_options& options) {
-  const std::optional<address> where = address::parse(host, port);
-  if (!where) throw std::invalid_argument("udp_socket::bind: not an IP address: " + std::string(host));
-  return bind(*where, options);
+  return bind(detail::parsed_address("udp_socket::bind", host, port), options);
 }
 
 udp_socket udp_socket::bind(const address& where, const udp_options& options) {

@@ -48,14 +48,12 @@ struct received_datagram {
 /// recvmsg(2) of one datagram.
 class [[nodiscard]] RINGMILL_API receive_datagram_op : public io_op {
  public:
-  receive_datagram_op(fd& socket, std::span<std::byte> buffer) noexcept
-      : io_op(socket), socket_(socket.number()), buffer_(buffer) {}
+  receive_datagram_op(fd& socket, std::span<std::byte> buffer) noexcept : io_op(socket), buffer_(buffer) {}
   received_datagram await_resume() const;
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
-  int socket_;
   std::span<std::byte> buffer_;
   address peer_;
   iovec part_{};
@@ -66,16 +64,14 @@ class [[nodiscard]] RINGMILL_API receive_datagram_op : public io_op {
 /// sendmsg(2) of one datagram: whole, or an error.
 class [[nodiscard]] RINGMILL_API send_datagram_op : public io_op {
  public:
-  send_datagram_op(fd& socket, std::span<const std::byte> data) noexcept
-      : io_op(socket), socket_(socket.number()), data_(data) {}
+  send_datagram_op(fd& socket, std::span<const std::byte> data) noexcept : io_op(socket), data_(data) {}
   send_datagram_op(fd& socket, std::span<const std::byte> data, const address& peer) noexcept
-      : io_op(socket), socket_(socket.number()), data_(data), peer_(peer) {}
+      : io_op(socket), data_(data), peer_(peer) {}
   void await_resume() const;
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
-  int socket_;
   std::span<const std::byte> data_;
   std::optional<address> peer_;
   iovec part_{};
@@ -94,7 +90,6 @@ class [[nodiscard]] RINGMILL_API send_segments_op : public io_op {
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
-  int socket_;
   std::span<const std::byte> rest_;
   std::size_t segment_size_;
   std::optional<address> peer_;
@@ -116,6 +111,8 @@ class RINGMILL_API udp_socket {
   class [[nodiscard]] connect_awaiter;
 
   udp_socket() noexcept = default;
+  /// Takes a socket over, such as one that systemd passes.
+  explicit udp_socket(fd socket) noexcept : socket_(std::move(socket)) {}
 
   /// `host` is the text of an IP address; port 0 lets the kernel choose one, and "0.0.0.0" or "::" with port 0 makes a
   /// socket for sending only. Throws std::system_error, std::invalid_argument for what is no address. Does not suspend.
@@ -178,7 +175,6 @@ class RINGMILL_API udp_socket {
   fd& handle() noexcept { return socket_; }
 
  private:
-  explicit udp_socket(fd socket) noexcept : socket_(std::move(socket)) {}
   void change_membership(int option, const address& group, unsigned interface_index, const char* name);
   fd socket_;
 };

@@ -3,10 +3,9 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 
-#include <limits>
 #include <stdexcept>
-#include <string>
 
+#include <ringmill/io/detail/checked_number.hpp>
 #include <ringmill/io/detail/socket_calls.hpp>
 #include <ringmill/io/ring.hpp>
 
@@ -14,13 +13,11 @@ namespace ringmill {
 
 namespace {
 
-int checked(int value, int least, int most, const char* what) {
-  if (value >= least && value <= most) return value;
-  throw std::invalid_argument("udp_options: " + std::to_string(value) + " is no " + what + ": " +
-                              std::to_string(least) + " to " + std::to_string(most));
+int checked(long long value, int least, int most, const char* what) {
+  return detail::checked_number("udp_options", value, least, most, what);
 }
 
-constexpr int most_int = std::numeric_limits<int>::max();
+using detail::most_int;
 
 }  // namespace
 

@@ -21,8 +21,7 @@ unix_datagram::connect_awaiter unix_datagram::connect(unix_datagram bound, const
 
 std::pair<unix_datagram, unix_datagram> unix_datagram::pair() {
   std::pair<fd, fd> ends = detail::make_socket_pair(SOCK_DGRAM);
-  return {unix_datagram(std::move(ends.first), detail::socket_file()),
-          unix_datagram(std::move(ends.second), detail::socket_file())};
+  return {unix_datagram(std::move(ends.first)), unix_datagram(std::move(ends.second))};
 }
 
 void unix_datagram::close() noexcept {

@@ -13,6 +13,7 @@
 
 #include <ringmill/io/detail/socket_file.hpp>
 #include <ringmill/io/fd.hpp>
+#include <ringmill/io/ops.hpp>
 #include <ringmill/io/unix_address.hpp>
 #include <ringmill/io/unix_message.hpp>
 #include <ringmill/io/unix_options.hpp>
@@ -30,6 +31,8 @@ class RINGMILL_API unix_datagram {
   class [[nodiscard]] connect_awaiter;
 
   unix_datagram() noexcept = default;
+  /// Takes a socket over, such as one that systemd passes. Its file is left to whoever made it.
+  explicit unix_datagram(fd socket) noexcept : socket_(std::move(socket)) {}
 
   /// Throws std::system_error; std::invalid_argument for a mode of what has no file. An unnamed address lets the kernel
   /// choose a name, which is what one needs to be answered. Does not suspend.

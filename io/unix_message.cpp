@@ -44,7 +44,7 @@ std::vector<std::byte> control_of(std::span<const int> descriptors) {
 
 receive_unix_message_op::receive_unix_message_op(fd& socket, std::span<std::byte> buffer, std::size_t descriptors,
                                                  bool is_datagram)
-    : io_op(socket), socket_(socket.number()), is_datagram_(is_datagram), buffer_(buffer) {
+    : io_op(socket), is_datagram_(is_datagram), buffer_(buffer) {
   check_count(descriptors);
   control_.resize(control_length(descriptors));
   descriptors_.reserve(descriptors);
@@ -63,11 +63,11 @@ void receive_unix_message_op::prepare(io_uring_sqe& entry) noexcept {
   message_.msg_control = control_.data();
   message_.msg_controllen = control_.size();
   // MSG_TRUNC: a datagram's full size is the result. Close-on-exec from the first moment: others may fork in between.
-  io_uring_prep_recvmsg(&entry, socket_, &message_, MSG_CMSG_CLOEXEC | (is_datagram_ ? MSG_TRUNC : 0));
+  io_uring_prep_recvmsg(&entry, descriptor(), &message_, MSG_CMSG_CLOEXEC | (is_datagram_ ? MSG_TRUNC : 0));
 }
 
 void receive_unix_message_op::describe(task_writer& out) const {
-  out.text(detail::on_descriptor("receive a message", socket_));
+  out.text(detail::on_descriptor("receive a message", descriptor()));
 }
 
 void receive_unix_message_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
@@ -100,13 +100,13 @@ unix_message receive_unix_message_op::await_resume() {
 
 send_unix_message_op::send_unix_message_op(fd& socket, std::span<const std::byte> data,
                                            std::span<const int> descriptors, std::optional<unix_address> peer)
-    : io_op(socket), socket_(socket.number()), rest_(data), control_(control_of(descriptors)), peer_(peer) {}
+    : io_op(socket), rest_(data), control_(control_of(descriptors)), peer_(peer) {}
 
 // It does its waiting itself (MSG_DONTWAIT). Left to io_uring, a datagram that found the receiver's queue full is sent
 // when there is room, but empty: its bytes count as sent since the first try (seen on Linux 6.18).
 void send_unix_message_op::prepare(io_uring_sqe& entry) noexcept {
   if (waits_for_room_) {
-    io_uring_prep_poll_add(&entry, socket_, POLLOUT);
+    io_uring_prep_poll_add(&entry, descriptor(), POLLOUT);
     return;
   }
   part_.iov_base = const_cast<std::byte*>(rest_.data());
@@ -121,11 +121,11 @@ void send_unix_message_op::prepare(io_uring_sqe& entry) noexcept {
   message_.msg_control = control_.data();
   message_.msg_controllen = control_.size();
   // Not MSG_WAITALL: what is left of a stream's bytes goes without the descriptors, which `completed` sees to.
-  io_uring_prep_sendmsg(&entry, socket_, &message_, MSG_NOSIGNAL | MSG_DONTWAIT);
+  io_uring_prep_sendmsg(&entry, descriptor(), &message_, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 void send_unix_message_op::describe(task_writer& out) const {
-  out.text(detail::on_descriptor("send a message", socket_) + (peer_ ? " to " + peer_->to_string() : ""));
+  out.text(detail::on_descriptor("send a message", descriptor()) + (peer_ ? " to " + peer_->to_string() : ""));
 }
 
 void send_unix_message_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
@@ -153,19 +153,6 @@ void send_unix_message_op::await_resume() const {
   if (result() >= 0) return;
   throw std::system_error(-result(), std::generic_category(),
                           peer_ ? "send a message to " + peer_->to_string() : "send a message");
-}
-
-void connect_unix_op::prepare(io_uring_sqe& entry) noexcept {
-  io_uring_prep_connect(&entry, socket_.number(), peer_.data(), peer_.size());
-}
-
-void connect_unix_op::describe(task_writer& out) const {
-  out.text(detail::on_descriptor("connect", socket_.number()) + ", to " + peer_.to_string());
-}
-
-fd connect_unix_op::await_resume() {
-  if (result() < 0) throw std::system_error(-result(), std::generic_category(), "connect to " + peer_.to_string());
-  return std::move(socket_);
 }
 
 }  // namespace ringmill

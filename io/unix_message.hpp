@@ -46,7 +46,6 @@ class [[nodiscard]] RINGMILL_API receive_unix_message_op : public io_op {
   void describe(task_writer& out) const override;
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
   void take_descriptors() noexcept;
-  int socket_;
   bool is_datagram_;
   std::span<std::byte> buffer_;
   std::vector<std::byte> control_;  ///< for the descriptors' numbers; empty if none are asked for
@@ -68,26 +67,12 @@ class [[nodiscard]] RINGMILL_API send_unix_message_op : public io_op {
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
-  int socket_;
   std::span<const std::byte> rest_;
   std::vector<std::byte> control_;  ///< the descriptors' numbers; empty once they are sent
   std::optional<unix_address> peer_;
   bool waits_for_room_ = false;  ///< it is a poll, until more can be sent
   iovec part_{};
   msghdr message_{};
-};
-
-/// connect(2) of a Unix socket that it is given and gives back.
-class [[nodiscard]] RINGMILL_API connect_unix_op : public io_op {
- public:
-  connect_unix_op(fd socket, const unix_address& peer) noexcept : socket_(std::move(socket)), peer_(peer) {}
-  fd await_resume();
-
- private:
-  void prepare(io_uring_sqe& entry) noexcept override;
-  void describe(task_writer& out) const override;
-  fd socket_;
-  unix_address peer_;
 };
 
 }  // namespace ringmill

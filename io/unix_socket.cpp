@@ -35,9 +35,7 @@ receive_unix_message_op unix_stream::receive_with_descriptors(std::span<std::byt
   return receive_unix_message_op(socket_, buffer, most, false);
 }
 
-void unix_stream::shutdown_write() {
-  detail::or_throw(ring::current().backend().shutdown(socket_.number(), SHUT_WR), "shutdown");
-}
+void unix_stream::shutdown_write() { detail::shutdown_write(socket_); }
 
 unix_credentials unix_stream::peer_credentials() const {
   ucred found{};

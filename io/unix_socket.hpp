@@ -41,6 +41,7 @@ class RINGMILL_API unix_stream {
   class [[nodiscard]] connect_awaiter;
 
   unix_stream() noexcept = default;
+  /// Takes a connected socket over.
   explicit unix_stream(fd socket) noexcept : socket_(std::move(socket)) {}
 
   /// co_await it: gives the connected stream. Waits while the listener's backlog is full.
@@ -104,6 +105,8 @@ class RINGMILL_API unix_listener {
   class [[nodiscard]] accept_awaiter;
 
   unix_listener() noexcept = default;
+  /// Takes a socket over that listens already, such as one that systemd passes. Its file is left to whoever made it.
+  explicit unix_listener(fd socket) noexcept : socket_(std::move(socket)) {}
   /// Binds and listens. Throws std::system_error; std::invalid_argument for a mode of what has no file. Does not
   /// suspend.
   static unix_listener bind(const unix_address& where, const unix_bind_options& options = unix_bind_options());

@@ -44,23 +44,27 @@ buffer_pool::~buffer_pool() {
   ::munmap(memory_, memory_size_);
 }
 
-lease buffer_pool::take(std::uint32_t completion_flags, std::uint32_t size) noexcept {
+std::byte* buffer_pool::take(std::uint32_t completion_flags, std::uint32_t size) noexcept {
   const std::uint32_t index = completion_flags >> IORING_CQE_BUFFER_SHIFT;
   RINGMILL_CHECK(index < count_ && size <= size_, "the kernel used a buffer that it was not given");
   ++lent_;
-  lease made;
-  made.data_ = address_of(index);
-  made.size_ = size;
-  made.index_ = static_cast<std::int32_t>(index);
+  return address_of(index);
+}
+
+std::byte* buffer_pool::make_own() noexcept {
+  auto* const made = static_cast<std::byte*>(std::malloc(size_));
+  if (made) ++lent_;
   return made;
 }
 
-lease buffer_pool::make_own() noexcept {
+/// Which one it is follows from where it lies: eight bytes less for each operation that waits.
+lease buffer_pool::lease_of(std::byte* buffer, std::uint32_t size) const noexcept {
+  const std::size_t offset = reinterpret_cast<std::uintptr_t>(buffer) - reinterpret_cast<std::uintptr_t>(buffers_);
+  const std::size_t index = offset / size_;
   lease made;
-  made.data_ = static_cast<std::byte*>(std::malloc(size_));
-  if (!made.data_) return made;
-  ++lent_;
-  made.size_ = size_;
+  made.data_ = buffer;
+  made.size_ = size;
+  if (index < count_) made.index_ = static_cast<std::int32_t>(index);
   return made;
 }
 

@@ -24,10 +24,12 @@ class buffer_pool {
   buffer_pool(const buffer_pool&) = delete;
   buffer_pool& operator=(const buffer_pool&) = delete;
 
-  /// The kernel has put `size` bytes into a buffer of its choice.
-  lease take(std::uint32_t completion_flags, std::uint32_t size) noexcept;
-  /// While all are lent: memory of its own, as large. An empty one if there is none.
-  lease make_own() noexcept;
+  /// The buffer that the kernel has chosen, and put `size` bytes into. It is lent from now on.
+  std::byte* take(std::uint32_t completion_flags, std::uint32_t size) noexcept;
+  /// While all are lent: memory of its own, as large. Null if there is none.
+  std::byte* make_own() noexcept;
+  /// What one of these gave, with so many bytes, for somebody to give back.
+  lease lease_of(std::byte* buffer, std::uint32_t size) const noexcept;
   void give_back(lease& ended) noexcept;
 
   unsigned buffer_size() const noexcept { return size_; }

@@ -5,10 +5,12 @@
 
 #include <array>
 
+#include <ringmill/io/ops.hpp>
+
 namespace ringmill::detail {
 
 // Linux 6.7 and 6.9.
-inline constexpr unsigned opcode_futex_wait = 51;
+inline constexpr unsigned opcode_futex_wait = futex_wait_op::opcode;
 inline constexpr unsigned opcode_ftruncate = 55;
 
 /// All of them: what a strict ring allows.

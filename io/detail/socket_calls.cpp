@@ -1,5 +1,7 @@
 #include <ringmill/io/detail/socket_calls.hpp>
 
+#include <optional>
+#include <stdexcept>
 #include <system_error>
 
 #include <ringmill/io/ring.hpp>
@@ -15,6 +17,12 @@ kernel& backend() { return ring::current().backend(); }
 int or_throw(int result, const std::string& what) {
   if (result < 0) throw std::system_error(-result, std::generic_category(), what);
   return result;
+}
+
+address parsed_address(const char* who, std::string_view host, std::uint16_t port) {
+  const std::optional<address> found = address::parse(host, port);
+  if (!found) throw std::invalid_argument(std::string(who) + ": not an IP address: " + std::string(host));
+  return *found;
 }
 
 fd make_socket(int domain, int type) {
@@ -38,6 +46,8 @@ void bind_to(const fd& socket, const address& where) {
 void listen_on(const fd& socket, int backlog, const std::string& where) {
   or_throw(backend().listen(socket.number(), backlog), "listen on " + where);
 }
+
+void shutdown_write(const fd& socket) { or_throw(backend().shutdown(socket.number(), SHUT_WR), "shutdown"); }
 
 address local_of(const fd& socket) {
   address where;

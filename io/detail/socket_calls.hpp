@@ -1,7 +1,9 @@
 // Control calls on sockets, which the kernel answers at once; their errors as exceptions that say what was attempted.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include <ringmill/io/address.hpp>
 #include <ringmill/io/fd.hpp>
@@ -10,6 +12,9 @@ namespace ringmill::detail {
 
 /// The result of a call of a kernel; throws std::system_error, with `what`, if it is a negated errno.
 int or_throw(int result, const std::string& what);
+
+/// The address whose text is `host`; throws std::invalid_argument, in the name of `who`, for what is none.
+address parsed_address(const char* who, std::string_view host, std::uint16_t port);
 
 /// A socket with SOCK_CLOEXEC.
 fd make_socket(int domain, int type);
@@ -22,6 +27,9 @@ void set_option(const fd& socket, int level, int option, const void* value, sock
 
 void bind_to(const fd& socket, const address& where);
 void listen_on(const fd& socket, int backlog, const std::string& where);
+
+/// shutdown(2) for writing.
+void shutdown_write(const fd& socket);
 
 address local_of(const fd& socket);
 address peer_of(const fd& socket);

@@ -4,11 +4,9 @@
 #include <cstdio>
 #include <exception>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 
 #include <ringmill/io/http/server_connection.hpp>
-#include <ringmill/runtime/sleep.hpp>
 
 namespace ringmill::http {
 
@@ -151,28 +149,10 @@ task<> server::serve_one(server* self, tcp_stream peer, semaphore::permit) {
 }
 
 task<> server::accept_for_ever(tcp_listener& listener, nursery& connections, semaphore& places) {
-  constexpr duration shortest_pause = std::chrono::milliseconds(10);
-  constexpr duration longest_pause = std::chrono::seconds(1);
-  duration pause = shortest_pause;
   for (;;) {
-    bool failed = false;
     semaphore::permit place = co_await places.acquire();
-    try {
-      tcp_stream peer = co_await listener.accept();
-      connections.start(&server::serve_one, this, std::move(peer), std::move(place));
-      pause = shortest_pause;
-    } catch (const std::system_error& error) {
-      if (error.code() == std::errc::connection_aborted) continue;  // that client went away
-      const bool may_pass = error.code() == std::errc::too_many_files_open ||
-                            error.code() == std::errc::too_many_files_open_in_system ||
-                            error.code() == std::errc::no_buffer_space || error.code() == std::errc::not_enough_memory;
-      if (!may_pass) throw;
-      failed = true;
-    }
-    if (failed) {
-      co_await sleep_for(pause);
-      pause = std::min(2 * pause, longest_pause);
-    }
+    tcp_stream peer = co_await listener.accept();
+    connections.start(&server::serve_one, this, std::move(peer), std::move(place));
   }
 }
 

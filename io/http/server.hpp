@@ -45,7 +45,7 @@ class RINGMILL_API server {
   server& route(std::string method, std::string pattern, handler answer);
 
   /// Accepts connections and serves them until it is cancelled; all of them have ended when it comes back. Out of
-  /// descriptors it waits a while (10 ms, doubling to 1 s) and goes on.
+  /// descriptors it waits for some, as `tcp_listener::accept` does.
   task<> serve(tcp_listener& listener);
 
   /// The response to one request, as a handler or the server itself gives it; never throws what a handler throws.

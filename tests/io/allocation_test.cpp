@@ -9,6 +9,7 @@
 #include <memory_resource>
 #include <new>
 #include <span>
+#include <string>
 #include <string_view>
 #include <thread>
 
@@ -17,6 +18,7 @@
 #include <ringmill/runtime/log.hpp>
 
 #include "../support/kernels.hpp"
+#include "../support/scratch.hpp"
 
 namespace {
 
@@ -183,5 +185,27 @@ TEST_CASE("a strict ring that cannot be made for lack of memory leaves nothing b
       CAPTURE(number);
       CHECK(support::open_descriptors() == descriptors_before);
     }
+  }
+}
+
+TEST_CASE("a file that cannot be watched for lack of memory is not watched by the kernel") {
+  const support::scratch here;
+  bool is_watched = false;
+  for (long number = 1; !is_watched; ++number) {
+    auto watch = rm::file_watch::create();
+    const std::string path = here.path();
+    made = 0;
+    failing = number;
+    is_running = true;
+    try {
+      watch.add(path, rm::file_change::created);
+      is_watched = true;
+    } catch (const std::bad_alloc&) {
+    }
+    is_running = false;
+    CAPTURE(number);
+    // What the kernel says of an inotify descriptor has a line "inotify wd:1 ino:..." for each watch.
+    const std::string says = support::contents_of("/proc/self/fdinfo/" + std::to_string(watch.native_handle()));
+    CHECK((says.find("inotify wd:") != std::string::npos) == is_watched);
   }
 }

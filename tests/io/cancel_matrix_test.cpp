@@ -1,14 +1,17 @@
 // The cancel matrix of io/: every operation, cancelled and its handle closed at every moment at which that makes a
-// difference, on a ring with room and on one that holds a single entry.
+// difference: on a ring with room, on one that holds a single entry, and in a loop that a host drives.
 //
 // Whatever the moment: the task ends; no frame, descriptor or operation is left; a result that came first is delivered.
 // The rows are made in cancel_subjects_files.cpp and its like, the columns are the tests below.
 #include <doctest/doctest.h>
 
+#include <poll.h>
+
 #include <memory>
 #include <system_error>
 #include <utility>
 
+#include <ringmill/io/host_loop.hpp>
 #include <ringmill/io/ring.hpp>
 #include <ringmill/runtime/frame_memory.hpp>
 #include <ringmill/runtime/inspect.hpp>
@@ -77,6 +80,26 @@ void close(cell& here) {
   CHECK_FALSE(rm::dump_tasks().empty());
 }
 
+/// Runs `body()`, which gives a task<>, in a loop that a host drives.
+template <class Body>
+void on_each_hosted_kernel(Body body) {
+  for (const support::kernel_factory& factory : support::all_kernels()) {
+    CAPTURE(factory.name());
+    rm::host_loop tasks(factory.make());
+    bool is_over = false;
+    const auto root = [&]() -> rm::task<> {
+      co_await body();
+      is_over = true;
+    };
+    tasks.detach([&] { return root(); });
+    while (!is_over) {
+      pollfd wake{tasks.poll_fd(), POLLIN, 0};
+      REQUIRE(::poll(&wake, 1, tasks.poll_timeout()) >= 0);
+      tasks.run_once();
+    }
+  }
+}
+
 /// Runs `moment(cell, nursery)` as the body of a nursery, once for each subject, and checks what has to hold always.
 template <class Moment, class Check>
 void for_each_subject(Moment moment, Check check) {
@@ -101,6 +124,7 @@ void for_each_subject(Moment moment, Check check) {
   const auto frames_before = rm::current_frame_statistics().live;
   support::on_each_kernel(all);
   support::on_each_kernel(all, rm::ring_options().entries(1).completion_entries(2));
+  on_each_hosted_kernel(all);
   CHECK(rm::current_frame_statistics().live == frames_before);
 }
 

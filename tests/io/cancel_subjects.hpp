@@ -97,12 +97,14 @@ io_subject_list basic_subjects();    ///< io/ops.hpp
 io_subject_list file_subjects();     ///< files, their names, their changes
 io_subject_list stream_subjects();   ///< pipes, splices, leases, and what is built on streams
 io_subject_list socket_subjects();   ///< UDP and Unix sockets
+io_subject_list http_subjects();     ///< client and server
 io_subject_list process_subjects();  ///< processes, signals, readiness, timers
 
 /// All of them.
 inline io_subject_list all_io_subjects() {
   io_subject_list all;
-  for (const auto list : {&basic_subjects, &file_subjects, &stream_subjects, &socket_subjects, &process_subjects}) {
+  for (const auto list :
+       {&basic_subjects, &file_subjects, &stream_subjects, &socket_subjects, &http_subjects, &process_subjects}) {
     for (io_subject_maker& one : list()) all.push_back(std::move(one));
   }
   return all;

@@ -4,7 +4,6 @@
 #include <array>
 #include <cstddef>
 #include <filesystem>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -90,9 +89,9 @@ class nothing_left {
 
 class watched_directory {
  public:
-  watched_directory() { watch->add(directory.path(), rm::file_change::created); }
+  watched_directory() { watch.add(directory.path(), rm::file_change::created); }
   scratch directory;
-  std::optional<rm::file_watch> watch{std::in_place};
+  rm::file_watch watch = rm::file_watch::create();
 };
 
 // What the operations on an open file are.
@@ -192,9 +191,9 @@ io_subject_list file_subjects() {
   io_subject_list all = open_file_subjects();
   for (io_subject_maker& one : name_subjects()) all.push_back(std::move(one));
   all.push_back(waiting<watched_directory>(
-      "file_watch::next", [](watched_directory& here) -> rm::task<> { co_await here.watch->next(); },
+      "file_watch::next", [](watched_directory& here) -> rm::task<> { co_await here.watch.next(); },
       [](watched_directory& here) { make_file(here.directory / "file", ""); },
-      [](watched_directory& here) { here.watch.reset(); }));
+      [](watched_directory& here) { here.watch.close(); }));
   return all;
 }
 

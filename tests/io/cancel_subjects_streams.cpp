@@ -20,6 +20,7 @@
 #include <ringmill/io/splice.hpp>
 #include <ringmill/io/stream.hpp>
 #include <ringmill/io/tcp.hpp>
+#include <ringmill/io/testing_stream.hpp>
 
 #include "../support/scratch.hpp"
 #include "../support/sockets.hpp"
@@ -106,6 +107,16 @@ class file_to_splice : public full_pipe {
  public:
   scratch directory;
   rm::file file = file_at(directory / "file");
+};
+
+/// Nothing comes.
+class connection_in_memory {
+ public:
+  connection_in_memory() {
+    std::tie(near, far) = rm::testing::connected_streams(rm::testing::memory_options().capacity(1));
+  }
+  rm::testing::memory_stream near;
+  rm::testing::memory_stream far;
 };
 
 class two_connections {
@@ -233,6 +244,28 @@ io_subject_list buffered_subjects() {
   };
 }
 
+io_subject_list memory_subjects() {
+  return {
+      waiting_in_steps<connection_in_memory>(
+          "memory_stream::read_some",
+          [](connection_in_memory& here) -> rm::task<> {
+            std::array<std::byte, 16> buffer;
+            co_await here.near.read_some(buffer);
+          },
+          [](connection_in_memory& here) { here.far.shutdown_write(); }),
+      waiting_in_steps<connection_in_memory>(
+          "memory_stream::write_all",
+          [](connection_in_memory& here) -> rm::task<> {
+            const std::array<std::byte, 2> data{};  // one of them has room
+            co_await here.near.write_all(data);
+          },
+          [](connection_in_memory& here) {
+            std::array<std::byte, 1> buffer;
+            here.far.read_some(buffer).await_ready();  // takes the byte at once
+          }),
+  };
+}
+
 io_subject_list copy_subjects() {
   return {
       waiting_in_steps<two_pipes>(
@@ -262,7 +295,7 @@ io_subject_list copy_subjects() {
 
 io_subject_list stream_subjects() {
   io_subject_list all = pipe_subjects();
-  for (const auto list : {&connection_subjects, &buffered_subjects, &copy_subjects}) {
+  for (const auto list : {&connection_subjects, &buffered_subjects, &memory_subjects, &copy_subjects}) {
     for (io_subject_maker& one : list()) all.push_back(std::move(one));
   }
   return all;

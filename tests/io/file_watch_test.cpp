@@ -25,7 +25,7 @@ using support::scratch;
 TEST_CASE("what happens in a directory is told by name, and in its order") {
   on_each_kernel([]() -> rm::task<> {
     const scratch here;
-    rm::file_watch watch;
+    auto watch = rm::file_watch::create();
     const int number =
         watch.add(here.path(), file_change::created | file_change::closed_after_write | file_change::moved_from |
                                    file_change::moved_to | file_change::removed);
@@ -58,7 +58,7 @@ TEST_CASE("next waits for what happens later") {
   on_each_kernel([]() -> rm::task<> {
     const scratch here;
     make_file(here / "file", "");
-    rm::file_watch watch;
+    auto watch = rm::file_watch::create();
     watch.add(here / "file", file_change::modified);
     const auto change = [&]() -> rm::task<> {
       co_await rm::sleep_for(2ms);
@@ -80,7 +80,7 @@ TEST_CASE("a watch ends when it is removed, and when its file is") {
     const scratch here;
     make_file(here / "one", "");
     make_file(here / "two", "");
-    rm::file_watch watch;
+    auto watch = rm::file_watch::create();
     const int one = watch.add(here / "one", file_change::modified);
     const int two = watch.add(here / "two", file_change::self_removed);
     watch.remove(one);
@@ -104,7 +104,7 @@ TEST_CASE("a file that is watched twice has one watch") {
     const scratch here;
     make_file(here / "file", "");
     std::filesystem::create_hard_link(here / "file", here / "link");
-    rm::file_watch watch;
+    auto watch = rm::file_watch::create();
     const int first = watch.add(here / "file", file_change::modified);
     const int second = watch.add(here / "link", file_change::attributes);
     CHECK(first == second);
@@ -125,7 +125,7 @@ TEST_CASE("too many events are an event") {
   }
   on_each_kernel([most]() -> rm::task<> {
     const scratch here;
-    rm::file_watch watch;
+    auto watch = rm::file_watch::create();
     watch.add(here.path(), file_change::created | file_change::removed);
     for (std::size_t i = 0; i <= most / 2; ++i) {
       make_file(here / "file", "");
@@ -148,7 +148,7 @@ TEST_CASE("too many events are an event") {
 TEST_CASE("a next that is cancelled loses no event") {
   on_each_kernel([]() -> rm::task<> {
     const scratch here;
-    rm::file_watch watch;
+    auto watch = rm::file_watch::create();
     watch.add(here.path(), file_change::created);
     int got = 0;
     for (int i = 0; i < 50; ++i) {
@@ -177,7 +177,7 @@ TEST_CASE("a next that is cancelled loses no event") {
 
 TEST_CASE("a second task that awaits next is refused") {
   on_each_kernel([]() -> rm::task<> {
-    rm::file_watch watch;
+    auto watch = rm::file_watch::create();
     rm::nursery all;
     co_await all.run([&]() -> rm::task<> {
       all.start([&]() -> rm::task<> { co_await watch.next(); });
@@ -191,7 +191,7 @@ TEST_CASE("a second task that awaits next is refused") {
 TEST_CASE("a watch that dies while next is awaited tells the waiter") {
   const int before = support::open_descriptors();
   on_each_kernel([]() -> rm::task<> {
-    std::optional<rm::file_watch> watch(std::in_place);
+    auto watch = std::optional(rm::file_watch::create());
     std::error_code code;
     rm::nursery all;
     co_await all.run([&]() -> rm::task<> {
@@ -212,7 +212,7 @@ TEST_CASE("a watch that dies while next is awaited tells the waiter") {
 
 TEST_CASE("what cannot be watched is an error that names it") {
   const scratch here;
-  rm::file_watch watch;
+  auto watch = rm::file_watch::create();
   try {
     watch.add(here / "missing", file_change::modified);
     FAIL("watches what is not there");

@@ -1,11 +1,18 @@
-// Looking for what a text should say; a failure shows the whole text.
+// Bytes as text; and looking for what a text should say: a failure shows the whole text.
 #pragma once
 
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <span>
 #include <string>
 
 namespace support {
+
+/// Bytes as text.
+inline std::string text_of(std::span<const std::byte> bytes) {
+  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
 
 /// Checks that `part` occurs in `text`.
 inline void contains(const std::string& text, const std::string& part) {
