@@ -1,13 +1,16 @@
 #include <doctest/doctest.h>
 
-#include <array>
+#include <liburing.h>
+
 #include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include <ringmill/io/send_zero_copy.hpp>
 #include <ringmill/ringmill.hpp>
 
+#include "../support/connection.hpp"
 #include "../support/kernels.hpp"
 #include "../support/sockets.hpp"
 #include "../support/text.hpp"
@@ -19,10 +22,11 @@ using support::on_each_kernel;
 namespace {
 
 /// A connection with room for all of `held` at the client, and for little of it at the server: as long as that does not
-/// read, a send without a copy is accepted at once, and its buffer held.
+/// read, a send without a copy is accepted at once, and its buffer held. Not for many bytes: through a window of 2 KiB
+/// they take seconds on a busy machine, however they are sent (docs/design/ring.md).
 class narrow_connection {
  public:
-  static constexpr std::size_t held = 128 << 10;
+  static constexpr std::size_t held = 32 << 10;
 
   rm::task<> make() {
     auto listener = rm::tcp_listener::bind("127.0.0.1", 0,
@@ -81,14 +85,61 @@ bool is_broken(const std::error_code& error) {
   return error == std::errc::connection_reset || error == std::errc::broken_pipe;
 }
 
+/// Linux before 6.0.
+class kernel_that_copies final : public rm::kernel {
+ public:
+  explicit kernel_that_copies(std::unique_ptr<rm::kernel> behind) noexcept : behind_(std::move(behind)) {}
+
+  bool supports(unsigned opcode) const noexcept override {
+    return opcode != IORING_OP_SEND_ZC && behind_->supports(opcode);
+  }
+
+  const rm::ring_arrays& arrays() const noexcept override { return behind_->arrays(); }
+  rm::time_point now() noexcept override { return behind_->now(); }
+  int enter(unsigned to_submit, bool wait, std::optional<rm::duration> timeout) override {
+    return behind_->enter(to_submit, wait, timeout);
+  }
+  void wake() noexcept override { behind_->wake(); }
+  int wake_descriptor() const noexcept override { return behind_->wake_descriptor(); }
+  int poll_descriptor() override { return behind_->poll_descriptor(); }
+  void clear_poll_descriptor() noexcept override { behind_->clear_poll_descriptor(); }
+  int register_buffer_ring(io_uring_buf_ring* ring, unsigned entries, unsigned group) override {
+    return behind_->register_buffer_ring(ring, entries, group);
+  }
+  int unregister_buffer_ring(unsigned group) noexcept override { return behind_->unregister_buffer_ring(group); }
+  int socket(int domain, int type, int protocol) override { return behind_->socket(domain, type, protocol); }
+  int socket_pair(int domain, int type, int protocol, int* ends) override {
+    return behind_->socket_pair(domain, type, protocol, ends);
+  }
+  int bind(int fd, const sockaddr* address, socklen_t length) override { return behind_->bind(fd, address, length); }
+  int listen(int fd, int backlog) override { return behind_->listen(fd, backlog); }
+  int set_option(int fd, int level, int option, const void* value, socklen_t length) override {
+    return behind_->set_option(fd, level, option, value, length);
+  }
+  int get_option(int fd, int level, int option, void* value, socklen_t* length) override {
+    return behind_->get_option(fd, level, option, value, length);
+  }
+  int local_address(int fd, sockaddr* address, socklen_t* length) override {
+    return behind_->local_address(fd, address, length);
+  }
+  int peer_address(int fd, sockaddr* address, socklen_t* length) override {
+    return behind_->peer_address(fd, address, length);
+  }
+  int shutdown(int fd, int how) override { return behind_->shutdown(fd, how); }
+  int close(int fd) noexcept override { return behind_->close(fd); }
+
+ private:
+  std::unique_ptr<rm::kernel> behind_;
+};
+
 }  // namespace
 
 TEST_CASE("a send without a copy: all bytes arrive, and the buffer may be used again after the await") {
   on_each_kernel([]() -> rm::task<> {
     for (const std::size_t size : {std::size_t{1}, std::size_t{65'536}, std::size_t{5'000'003}}) {
       CAPTURE(size);
-      narrow_connection both;
-      co_await both.make();
+      support::connected both;
+      co_await support::make_connection(both);
       rm::nursery children;
       outcome got;
       co_await children.run([&]() -> rm::task<> {
@@ -275,4 +326,37 @@ TEST_CASE("a socket that cannot send without a copy is sent one") {
     const std::size_t size = co_await rm::receive_op(sockets.right, std::as_writable_bytes(std::span(got)));
     CHECK(got.substr(0, size) == text);
   });
+}
+
+TEST_CASE("where the kernel knows no send without a copy, it comes back as soon as the bytes have been copied") {
+  const auto body = []() -> rm::task<> {
+    narrow_connection both;
+    co_await both.make();
+    std::string buffer(narrow_connection::held, 'a');
+    co_await rm::with_timeout(10s, both.client.write_all_zero_copy(buffer));  // the peer has not read
+    buffer.assign(buffer.size(), 'b');
+    both.client.shutdown_write();
+    const outcome got = co_await read_all(both.server);
+    const bool is_right = got.text == std::string(narrow_connection::held, 'a');
+    CHECK(is_right);
+  };
+  for (const auto& factory : support::all_kernels()) {
+    CAPTURE(factory.name());
+    rm::run_on(std::make_unique<kernel_that_copies>(factory.make()), body());
+  }
+}
+
+TEST_CASE("a strict ring sends without a copy, too") {
+  const auto body = []() -> rm::task<> {
+    narrow_connection both;
+    co_await both.make();
+    const std::string buffer(narrow_connection::held, 'a');
+    rm::nursery children;
+    co_await children.run([&]() -> rm::task<> {
+      children.start([&]() -> rm::task<> { co_await both.client.write_all_zero_copy(buffer); });
+      co_await buffer_is_held();
+      children.cancel();
+    });
+  };
+  on_each_kernel(body, rm::ring_options().strict());
 }
