@@ -99,12 +99,12 @@ rm::file file_at(const std::string& path) {
 /// Of TCP: only there is something sent without a copy.
 class two_tcp_ends {
  public:
-  explicit two_tcp_ends(int receive_buffer = 65536) {
+  explicit two_tcp_ends(int receive_buffer = 128 << 10) {
     const rm::fd listener = listening_socket();
     set_buffer(listener, SO_RCVBUF, receive_buffer);
     near = rm::tcp_stream(client_of(listener));
     checked(::fcntl(near.native_handle(), F_SETFL, 0), "fcntl");  // no O_NONBLOCK
-    set_buffer(near.handle(), SO_SNDBUF, 256 << 10);
+    set_buffer(near.handle(), SO_SNDBUF, 1 << 20);
     far = rm::tcp_stream(rm::fd(checked(::accept4(listener.number(), nullptr, nullptr, SOCK_CLOEXEC), "accept")));
   }
 
@@ -121,10 +121,10 @@ class two_tcp_ends {
 /// their buffer, until the peer has read them.
 class narrow_connection : public two_tcp_ends {
  public:
-  static constexpr std::size_t accepted = 16 << 10;
+  static constexpr std::size_t accepted = 256 << 10;
   static constexpr std::size_t too_much = 8 << 20;
 
-  narrow_connection() : two_tcp_ends(4096) {}
+  narrow_connection() : two_tcp_ends(16384) {}
   /// Until all has come, or the connection is reset.
   void read_all() {
     std::string bytes(accepted, '\0');
