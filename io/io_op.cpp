@@ -45,14 +45,16 @@ ring& io_op::owner() { return ring::current(); }
 
 int io_op::descriptor() const noexcept { return handle_->number(); }
 
+bool io_op::is_stopping() const noexcept { return cancel_asked_ || (handle_ && handle_->closing_); }
+
 bool io_op::resubmit() {
-  if (cancel_asked_ || (handle_ && handle_->closing_)) return false;
+  if (is_stopping()) return false;
   owner().start(*this);
   return true;
 }
 
 bool io_op::retry_later() {
-  if (cancel_asked_ || (handle_ && handle_->closing_)) return false;
+  if (is_stopping()) return false;
   owner().pause(*this);
   return true;
 }

@@ -55,8 +55,13 @@ class RINGMILL_API io_op {
   /// The kernel's answer. Not final while `more` is set (multishot). The default keeps the final result and wakes.
   virtual void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept;
 
-  /// From `completed` only: goes on with what is left (a short write), unless a cancel was asked for or its handle is
-  /// being closed: then false.
+  /// It was asked to end, by a cancel or because its handle is being closed, and the kernel is about to be asked: for
+  /// what more has to be done to make it end soon.
+  virtual void stopping() noexcept {}
+
+  /// A cancel was asked for, or its handle is being closed.
+  bool is_stopping() const noexcept;
+  /// From `completed` only: goes on with what is left (a short write), unless it `is_stopping`: then false.
   bool resubmit();
   /// From `completed` only: starts it again when the kernel may have what it lacked (descriptors, memory): after 10 ms,
   /// twice as long with each vain try up to 80 ms, or when a descriptor is closed on this ring. It counts as in flight

@@ -181,6 +181,7 @@ cancel_result ring::cancel(io_op& op) noexcept {
 void ring::ask_to_cancel(io_op& op) noexcept {
   if (op.handle_) op.handle_->submitted_.remove(op);
   op.state_ = io_op::state::cancel_queued;
+  op.stopping();
   start_when_possible(op);
 }
 

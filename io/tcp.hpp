@@ -11,6 +11,7 @@
 #include <ringmill/io/fd.hpp>
 #include <ringmill/io/ops.hpp>
 #include <ringmill/io/send_buffers.hpp>
+#include <ringmill/io/send_zero_copy.hpp>
 #include <ringmill/io/tcp_options.hpp>
 #include <ringmill/runtime/config.hpp>
 
@@ -44,6 +45,16 @@ class RINGMILL_API tcp_stream {
   /// The same with several buffers, which are sent as if they were one. The list of them has to stay, too.
   send_buffers_op write_all(std::span<const const_buffer> buffers) noexcept {
     return send_buffers_op(socket_, buffers);
+  }
+
+  /// co_await it: the same without a copy into the kernel, for large buffers that go through a network card; slower
+  /// within a machine. Comes back when the kernel has let go of `data`, which the peer has to read for that. Cancelled,
+  /// it resets the connection (io/send_zero_copy.hpp).
+  send_zero_copy_op write_all_zero_copy(std::span<const std::byte> data) noexcept {
+    return send_zero_copy_op(socket_, data);
+  }
+  send_zero_copy_op write_all_zero_copy(std::string_view text) noexcept {
+    return write_all_zero_copy(std::as_bytes(std::span(text)));
   }
 
   /// co_await it: is there anything to read, be it bytes, the end, or an error? Takes nothing and does not wait for it.

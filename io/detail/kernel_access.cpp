@@ -59,6 +59,7 @@ void visit_accesses(const io_uring_sqe& entry, Found found) {
       return;
     case IORING_OP_WRITE:
     case IORING_OP_SEND:
+    case IORING_OP_SEND_ZC:
       return found(pointer(entry.addr), entry.len, reads);
     case IORING_OP_READV:
       return visit_vector(static_cast<const iovec*>(pointer(entry.addr)), entry.len, writes, found);

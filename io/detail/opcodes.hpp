@@ -39,6 +39,7 @@ inline constexpr std::array used_opcodes = {
     unsigned{IORING_OP_MKDIRAT},
     unsigned{IORING_OP_SYMLINKAT},
     unsigned{IORING_OP_LINKAT},
+    unsigned{IORING_OP_SEND_ZC},
     opcode_futex_wait,
     opcode_ftruncate,
 };

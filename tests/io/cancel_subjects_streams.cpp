@@ -2,6 +2,7 @@
 #include <fcntl.h>
 
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -94,6 +95,48 @@ class connection_that_spoke : public connection {
 rm::file file_at(const std::string& path) {
   make_file(path, std::string(4096, 'x'));
   return rm::file(rm::fd(checked(::open(path.c_str(), O_RDWR | O_CLOEXEC), "open")));
+}
+
+/// Of TCP: only there is something sent without a copy.
+class two_tcp_ends {
+ public:
+  explicit two_tcp_ends(int receive_buffer = 128 << 10) {
+    const rm::fd listener = listening_socket();
+    set_buffer(listener, SO_RCVBUF, receive_buffer);
+    near = rm::tcp_stream(client_of(listener));
+    checked(::fcntl(near.native_handle(), F_SETFL, 0), "fcntl");  // no O_NONBLOCK
+    set_buffer(near.handle(), SO_SNDBUF, 1 << 20);
+    far = rm::tcp_stream(rm::fd(checked(::accept4(listener.number(), nullptr, nullptr, SOCK_CLOEXEC), "accept")));
+  }
+
+  rm::tcp_stream near;
+  rm::tcp_stream far;
+
+ private:
+  static void set_buffer(const rm::fd& socket, int option, int size) {
+    checked(::setsockopt(socket.number(), SOL_SOCKET, option, &size, sizeof size), "setsockopt");
+  }
+};
+
+/// Its receiver has room for little, and its sender for `accepted` bytes: the kernel takes these at once and holds
+/// their buffer, until the peer has read them.
+class narrow_connection : public two_tcp_ends {
+ public:
+  static constexpr std::size_t accepted = 256 << 10;
+  static constexpr std::size_t too_much = 8 << 20;
+
+  narrow_connection() : two_tcp_ends(16384) {}
+  /// Until all has come, or the connection is reset.
+  void read_all() {
+    std::string bytes(accepted, '\0');
+    const ssize_t size = ::recv(far.native_handle(), bytes.data(), bytes.size(), MSG_WAITALL);
+    if (size < 0 && errno != ECONNRESET) checked(-1, "recv");
+  }
+};
+
+rm::task<> send_without_copy(two_tcp_ends& here, std::size_t size) {
+  const std::string bytes(size, 'x');
+  co_await here.near.write_all_zero_copy(bytes);
 }
 
 /// A file, and no way to send it.
@@ -206,6 +249,21 @@ io_subject_list connection_subjects() {
   };
 }
 
+io_subject_list zero_copy_subjects() {
+  return {
+      ending<two_tcp_ends>(
+          "write_all_zero_copy", [](two_tcp_ends& here) { return send_without_copy(here, 4096); }, close_near),
+      waiting_in_steps<narrow_connection>(
+          "write_all_zero_copy, of which the buffer is held",
+          [](narrow_connection& here) { return send_without_copy(here, narrow_connection::accepted); },
+          [](narrow_connection& here) { here.read_all(); }, close_near),
+      waiting_in_steps<narrow_connection>(
+          "write_all_zero_copy without room",
+          [](narrow_connection& here) { return send_without_copy(here, narrow_connection::too_much); }, nullptr,
+          close_near),
+  };
+}
+
 io_subject_list buffered_subjects() {
   return {
       waiting_in_steps<empty_pipe>(
@@ -295,7 +353,8 @@ io_subject_list copy_subjects() {
 
 io_subject_list stream_subjects() {
   io_subject_list all = pipe_subjects();
-  for (const auto list : {&connection_subjects, &buffered_subjects, &memory_subjects, &copy_subjects}) {
+  for (const auto list :
+       {&connection_subjects, &zero_copy_subjects, &buffered_subjects, &memory_subjects, &copy_subjects}) {
     for (io_subject_maker& one : list()) all.push_back(std::move(one));
   }
   return all;

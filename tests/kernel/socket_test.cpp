@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include <array>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -148,6 +149,80 @@ TEST_CASE("kernel: a write to a socket that is gone raises SIGPIPE, a send with 
     } else {
       CHECK(status == 0);
     }
+  }
+}
+
+namespace {
+
+/// A TCP connection that takes much from `left`, of which `right` has room for `receive_buffer` bytes, about.
+class narrow_ends {
+ public:
+  explicit narrow_ends(int receive_buffer) {
+    const rm::fd listener = support::listening_socket();
+    const int send_buffer = 1 << 20;
+    setsockopt(listener.number(), SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    left = support::client_of(listener);
+    support::checked(::fcntl(left.number(), F_SETFL, 0), "fcntl");  // no O_NONBLOCK
+    setsockopt(left.number(), SOL_SOCKET, SO_SNDBUF, &send_buffer, sizeof send_buffer);
+    right = rm::fd(support::checked(::accept(listener.number(), nullptr, nullptr), "accept"));
+  }
+  rm::fd left;
+  rm::fd right;
+};
+
+}  // namespace
+
+TEST_CASE("kernel: a send without a copy completes twice; the second time when the peer has the bytes, or a reset") {
+  for (const bool is_reset : {false, true}) {
+    raw_ring ring;
+    if (io_uring_probe* const probe = io_uring_get_probe_ring(ring.get())) {
+      const bool is_there = io_uring_opcode_supported(probe, IORING_OP_SEND_ZC) != 0;
+      io_uring_free_probe(probe);
+      if (!is_there) return saw("a send without a copy", "not there");
+    }
+    const narrow_ends both(16384);
+    std::vector<char> data(256 << 10);
+    io_uring_sqe* const entry = ring.entry(1);
+    io_uring_prep_send_zc(entry, both.left.number(), data.data(), data.size(), MSG_NOSIGNAL | MSG_WAITALL, 0);
+    ring.tag(entry);
+    const auto accepted = ring.collect(2, 200);
+    REQUIRE(accepted.size() == 1);
+    CHECK(accepted[0].result == static_cast<int>(data.size()));
+    CHECK(accepted[0].has_more());
+    if (is_reset) {
+      io_uring_sqe* const cancel = ring.entry(2);
+      io_uring_prep_cancel64(cancel, 1, 0);
+      ring.tag(cancel);
+      const auto answer = ring.collect(2, 200);
+      REQUIRE(answer.size() == 1);
+      CHECK(answer[0].tag == 2);
+      CHECK(answer[0].result == -ENOENT);  // a cancel does not give the buffer back
+      const sockaddr nobody{AF_UNSPEC, {}};
+      CHECK(::connect(both.left.number(), &nobody, sizeof nobody) == 0);
+    } else {
+      std::vector<char> got(data.size());
+      CHECK(::recv(both.right.number(), got.data(), got.size(), MSG_WAITALL) == static_cast<ssize_t>(got.size()));
+    }
+    const auto freed = ring.collect(1);
+    REQUIRE(freed.size() == 1);
+    CHECK(freed[0].tag == 1);
+    CHECK(freed[0].flags == IORING_CQE_F_NOTIF);
+  }
+}
+
+// With or without io_uring: each packet takes whole pages, fills the window, and waits for a timer of 200 ms.
+TEST_CASE("kernel: what is sent without a copy to a receive buffer of 4 KiB goes slowly") {
+  for (const bool is_copied : {true, false}) {
+    const narrow_ends both(4096);
+    const int on = 1;
+    support::checked(::setsockopt(both.left.number(), SOL_SOCKET, SO_ZEROCOPY, &on, sizeof on), "SO_ZEROCOPY");
+    std::vector<char> data(8192);
+    const auto start = std::chrono::steady_clock::now();
+    REQUIRE(::send(both.left.number(), data.data(), data.size(), is_copied ? 0 : MSG_ZEROCOPY) == 8192);
+    REQUIRE(::recv(both.right.number(), data.data(), data.size(), MSG_WAITALL) == 8192);
+    const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
+    saw(is_copied ? "8 KiB with a copy to a receive buffer of 4 KiB" : "the same without a copy",
+        std::to_string(static_cast<int>(time.count())) + " ms");
   }
 }
 
