@@ -10,12 +10,15 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
 
+#include <ringmill/io/detail/left_children.hpp>
 #include <ringmill/io/detail/spawn.hpp>
 #include <ringmill/io/readiness.hpp>
+#include <ringmill/runtime/log.hpp>
 #include <ringmill/runtime/task_writer.hpp>
 #include <ringmill/runtime/timeout.hpp>
 
@@ -73,6 +76,30 @@ exit_status status_of(const siginfo_t& ended) noexcept {
   return exit_status::killed(ended.si_status, ended.si_code == CLD_DUMPED);
 }
 
+/// waitid(2) without waiting. Gives 0 or an errno; `ended` stays zero if it runs still.
+int look_for_end(int pidfd, int flags, siginfo_t& ended) noexcept {
+  const auto id = static_cast<id_t>(pidfd);
+  return ::waitid(static_cast<idtype_t>(P_PIDFD), id, &ended, WEXITED | WNOHANG | flags) == 0 ? 0 : errno;
+}
+
+/// Blocks until a child that was killed is dead, but not for ever.
+void wait_a_moment_for_end(int pidfd) noexcept {
+  constexpr int most_milliseconds = 1000;  // a GiB of memory takes the kernel 60 ms
+  pollfd end{pidfd, POLLIN, 0};
+  while (::poll(&end, 1, most_milliseconds) < 0 && errno == EINTR) {
+  }
+}
+
+void log_left_child(int id, int kill_error) noexcept {
+  try {
+    const std::string why = kill_error ? std::generic_category().message(kill_error) : "it has not ended";
+    log(log_level::warning, "process " + std::to_string(id) + " could not be killed with its handle: " + why +
+                                "; it is left to run, and reaped later");
+  } catch (const std::bad_alloc&) {
+    log(log_level::warning, "a process could not be killed with its handle; it is left to run, and reaped later");
+  }
+}
+
 template <class Pipe>
 Pipe& checked(Pipe& pipe, const char* name) {
   if (!pipe) {
@@ -92,6 +119,7 @@ std::string exit_status::to_string() const {
 }
 
 process process::spawn(const process_options& options) {
+  detail::reap_left_children();
   stream input(options.standard_input(), STDIN_FILENO);
   stream output(options.standard_output(), STDOUT_FILENO);
   stream error(options.standard_error(), STDERR_FILENO);
@@ -123,12 +151,18 @@ process& process::operator=(process&& other) noexcept {
 
 process::~process() { end(); }
 
-/// Kills and reaps it, if nobody has, and ends who waits for it.
+/// Kills what is left of it, reaps it if it dies, and ends who waits for it.
 void process::end() noexcept {
   if (!handle_) return;
-  if (!status_) {
-    send(SIGKILL);
-    reap(0);
+  detail::reap_left_children();
+  const int error = status_ ? 0 : send(SIGKILL);
+  if (!status_ && error == 0) wait_a_moment_for_end(handle_.number());
+  handle_.end_in_flight();
+  const bool runs_on = take_status() == EAGAIN;
+  end_group();
+  if (runs_on) {
+    log_left_child(id_, error);
+    detail::leave_child(fd(handle_.release()));
   }
   handle_.reset();
 }
@@ -147,12 +181,12 @@ void process::kill(int signal) {
 
 /// Gives 0 or an errno.
 int process::send(int signal) const noexcept {
-  if (!handle_ || status_) return ESRCH;
+  if (!handle_ || (status_ && !has_group_)) return ESRCH;
   const auto to_itself = [this](int number) noexcept {
     return ::syscall(SYS_pidfd_send_signal, handle_.number(), number, nullptr, 0) == 0 ? 0 : errno;
   };
   if (!has_group_) return to_itself(signal);
-  // As long as the leader was not waited for, its number is no one else's, and neither is that of its group.
+  // As long as the leader was not reaped, be it dead, its number is no one else's, and neither is that of its group.
   if (to_itself(0) == ESRCH) return ESRCH;
   const int result = ::kill(-id_, signal) == 0 ? 0 : errno;
   const bool has_left = ::getpgid(id_) != id_;  // by setpgid(2)
@@ -160,17 +194,23 @@ int process::send(int signal) const noexcept {
 }
 
 /// Takes the exit status, if the kernel has it. Gives 0, or EAGAIN if it runs still, or another errno.
-int process::reap(int flags) noexcept {
+int process::take_status() noexcept {
   if (status_) return 0;
   siginfo_t ended{};
-  int result = 0;
-  do {
-    result = waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(handle_.number()), &ended, WEXITED | flags);
-  } while (result < 0 && errno == EINTR);
-  if (result < 0) return errno;
+  if (const int error = look_for_end(handle_.number(), has_group_ ? WNOWAIT : 0, ended)) return error;
   if (ended.si_pid == 0) return EAGAIN;
   status_ = status_of(ended);
   return 0;
+}
+
+/// Kills what is left of a group of its own, and reaps the leader, if it is dead: the last that may be done to that
+/// group.
+void process::end_group() noexcept {
+  if (!has_group_) return;
+  send(SIGKILL);
+  has_group_ = false;
+  siginfo_t ended{};
+  look_for_end(handle_.number(), 0, ended);
 }
 
 process::wait_awaiter process::wait() noexcept { return wait_awaiter(*this); }
@@ -178,11 +218,11 @@ process::wait_awaiter process::wait() noexcept { return wait_awaiter(*this); }
 task<exit_status> process::terminate(duration grace) {
   if (!status_) {
     kill(SIGTERM);
-    // Its end is seen but not taken, so that its group still has its number, and what is left of it can be killed.
     co_await move_on_after(grace, readable(handle_));
     kill(SIGKILL);
   }
   const exit_status ended = co_await wait();
+  end_group();
   co_return ended;
 }
 
@@ -196,7 +236,7 @@ bool process::wait_awaiter::await_ready() noexcept {
 
 void process::wait_awaiter::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
   if (result >= 0) {
-    result = -child_->reap(WNOHANG);
+    result = -child_->take_status();
     // A debugger holds its end back.
     if (result == -EAGAIN) {
       if (retry_later()) return;

@@ -58,9 +58,17 @@ class RINGMILL_API exit_status {
 /// A child. Move-only; must not move while an operation on it is in flight. Its death ends those that other tasks
 /// await, but `terminate` it must outlive.
 ///
-/// Whoever holds it is responsible for it: destroyed while the child runs, it sends SIGKILL (to the child's group, if
-/// that has one of its own) and waits for the end, so that neither an orphan nor a zombie is left. That blocks the
-/// loop, for a millisecond or for as long as the kernel takes to free the child's memory; `terminate` does not.
+/// Whoever holds it is responsible for it, and for the group that it leads if it was given one of its own. Destroyed, it
+/// sends SIGKILL to a child that runs, and to what is left of its group whether the child runs or not; and it waits for
+/// the child's end, so that neither an orphan nor a zombie is left. That blocks the loop, for a millisecond or for as
+/// long as the kernel takes to free the child's memory; `terminate` does not.
+///
+/// A child that may not be killed, because it has become another user (sudo(8)), or that has not ended a second after
+/// its SIGKILL (it hangs in a network file system, or a debugger holds it), is left to run, and the log says so
+/// (runtime/log.hpp). Once it has ended, the next `spawn` or end of a `process` reaps it.
+///
+/// The number of a group is nobody else's until its leader has been reaped. So a child with a group of its own stays a
+/// zombie from its death to the end of `terminate` or of its handle: no signal goes to strangers.
 class RINGMILL_API process {
  public:
   class [[nodiscard]] wait_awaiter;
@@ -90,22 +98,25 @@ class RINGMILL_API process {
   /// How it ended, if a `wait` or `terminate` knows.
   const std::optional<exit_status>& status() const noexcept { return status_; }
 
-  /// Sends a signal to it, to all of its group if it has one of its own. Nothing happens when it has been waited for:
-  /// never is another process hit that got the same number. Throws std::system_error. Does not suspend.
+  /// Sends a signal to it, or to all of its group if it has one of its own, also after its own end. Nothing happens if
+  /// there is none of them left: never is another process hit that got the same number. Throws std::system_error. Does
+  /// not suspend.
   void kill(int signal);
   /// co_await it: SIGTERM; SIGKILL if that does not end it within `grace`; then gives how it ended. What is left of its
-  /// own group, if it has one, gets SIGKILL too. Cancelled meanwhile it leaves the rest to the destructor.
+  /// own group at its end, if it has one, gets SIGKILL too, whoever else waits for it or did so before. Cancelled
+  /// meanwhile it leaves the rest to the destructor.
   task<exit_status> terminate(duration grace = std::chrono::seconds(5));
 
  private:
   process() noexcept = default;
   void end() noexcept;
   int send(int signal) const noexcept;
-  int reap(int flags) noexcept;
+  int take_status() noexcept;
+  void end_group() noexcept;
 
   int id_ = -1;
-  bool has_group_ = false;
-  fd handle_;  ///< a pidfd
+  bool has_group_ = false;  ///< of its own, to be killed: its leader is not reaped before
+  fd handle_;               ///< a pidfd
   std::optional<exit_status> status_;
   pipe_writer input_;
   pipe_reader output_;

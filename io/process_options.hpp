@@ -64,7 +64,7 @@ class RINGMILL_API process_options {
   process_options& standard_error(redirection where) noexcept { return error_ = where, *this; }
 
   /// It leads a process group of its own: Ctrl-C on the terminal does not reach it, and `kill` and `terminate` reach
-  /// whatever it starts, too (but for what makes a group of its own in turn).
+  /// whatever it starts, too (but for what makes a group of its own in turn), as does the end of the `process`.
   process_options& new_group() noexcept { return group_ = group::process_group, *this; }
   /// It leads a session of its own, without a terminal (setsid(2)); which is a group as well.
   process_options& new_session() noexcept { return group_ = group::session, *this; }

@@ -55,7 +55,7 @@ class finished_process {
 /// Standard output and standard error are collected unless `options` lead them elsewhere; standard input is empty
 /// unless they or `how` say otherwise. Throws what process::spawn throws, and std::length_error when it writes more
 /// than it may. That, and a cancel (a time limit, say), ends it as process::terminate does; so for a program that
-/// starts others ask for a group of its own.
+/// starts others ask for a group of its own, of which nothing is left in any case.
 RINGMILL_API task<finished_process> run_process(process_options options, collect_options how = collect_options());
 
 }  // namespace ringmill
