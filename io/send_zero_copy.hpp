@@ -6,6 +6,7 @@
 // Documentation/networking/msg_zerocopy.rst), and to a peer that reads. Within the machine the kernel makes the copy
 // after all, when the bytes are delivered: measured on loopback (Linux 6.18), a send took 2 to 5 times as long as
 // `write_all` with 16 KiB, as long with 256 KiB, and 1.5 to 2 times as long with 4 MiB, since it waits for the peer.
+// To a peer with a receive buffer of 4 KiB it may crawl at 10 KB a second: TCP's doing (docs/design/ring.md).
 #pragma once
 
 #include <cstddef>

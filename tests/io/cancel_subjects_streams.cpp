@@ -129,8 +129,11 @@ class narrow_connection : public two_tcp_ends {
   /// Until all has come, or the connection is reset.
   void read_all() {
     std::string bytes(accepted, '\0');
-    const ssize_t size = ::recv(far.native_handle(), bytes.data(), bytes.size(), MSG_WAITALL);
-    if (size < 0 && errno != ECONNRESET) checked(-1, "recv");
+    for (std::size_t have = 0; have < bytes.size();) {
+      const ssize_t size = ::recv(far.native_handle(), bytes.data(), bytes.size() - have, 0);
+      if (size == 0 || (size < 0 && errno == ECONNRESET)) return;
+      have += static_cast<std::size_t>(checked(static_cast<int>(size), "recv"));
+    }
   }
 };
 

@@ -23,7 +23,7 @@ namespace {
 
 /// A connection with room for all of `held` at the client, and for little of it at the server: as long as that does not
 /// read, a send without a copy is accepted at once, and its buffer held. With a receive buffer of 4 KiB it would go on
-/// at 10 KB a second (tests/kernel/socket_test.cpp).
+/// at 10 KB a second (docs/design/ring.md).
 class narrow_connection {
  public:
   static constexpr std::size_t held = 256 << 10;

@@ -4,7 +4,6 @@
 #include <sys/wait.h>
 
 #include <array>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <string>
@@ -201,28 +200,16 @@ TEST_CASE("kernel: a send without a copy completes twice; the second time when t
       CHECK(::connect(both.left.number(), &nobody, sizeof nobody) == 0);
     } else {
       std::vector<char> got(data.size());
-      CHECK(::recv(both.right.number(), got.data(), got.size(), MSG_WAITALL) == static_cast<ssize_t>(got.size()));
+      for (std::size_t have = 0; have < got.size();) {  // MSG_WAITALL comes back short at times
+        const int size = static_cast<int>(::recv(both.right.number(), got.data(), got.size(), 0));
+        REQUIRE(size > 0);
+        have += static_cast<std::size_t>(size);
+      }
     }
     const auto freed = ring.collect(1);
     REQUIRE(freed.size() == 1);
     CHECK(freed[0].tag == 1);
     CHECK(freed[0].flags == IORING_CQE_F_NOTIF);
-  }
-}
-
-// With or without io_uring: each packet takes whole pages, fills the window, and waits for a timer of 200 ms.
-TEST_CASE("kernel: what is sent without a copy to a receive buffer of 4 KiB goes slowly") {
-  for (const bool is_copied : {true, false}) {
-    const narrow_ends both(4096);
-    const int on = 1;
-    support::checked(::setsockopt(both.left.number(), SOL_SOCKET, SO_ZEROCOPY, &on, sizeof on), "SO_ZEROCOPY");
-    std::vector<char> data(8192);
-    const auto start = std::chrono::steady_clock::now();
-    REQUIRE(::send(both.left.number(), data.data(), data.size(), is_copied ? 0 : MSG_ZEROCOPY) == 8192);
-    REQUIRE(::recv(both.right.number(), data.data(), data.size(), MSG_WAITALL) == 8192);
-    const std::chrono::duration<double, std::milli> time = std::chrono::steady_clock::now() - start;
-    saw(is_copied ? "8 KiB with a copy to a receive buffer of 4 KiB" : "the same without a copy",
-        std::to_string(static_cast<int>(time.count())) + " ms");
   }
 }
 
