@@ -55,9 +55,9 @@ class RINGMILL_API io_op {
   /// The kernel's answer. Not final while `more` is set (multishot). The default keeps the final result and wakes.
   virtual void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept;
 
-  /// It was asked to end, by a cancel or because its handle is being closed, and the kernel is about to be asked: for
-  /// what more has to be done to make it end soon.
-  virtual void stopping() noexcept {}
+  /// It was asked to end, by a cancel or because its handle is being closed: does what more is needed to make it end
+  /// soon. False: the kernel is not to be asked, since it would not find it and yet its final completion comes.
+  virtual bool stopping() noexcept { return true; }
 
   /// A cancel was asked for, or its handle is being closed.
   bool is_stopping() const noexcept;

@@ -180,8 +180,11 @@ cancel_result ring::cancel(io_op& op) noexcept {
 /// Of one that the kernel has.
 void ring::ask_to_cancel(io_op& op) noexcept {
   if (op.handle_) op.handle_->submitted_.remove(op);
+  if (!op.stopping()) {
+    op.state_ = io_op::state::cancel_sent;  // there is nothing to be asked: its end comes as if there had been
+    return cancel_sent_.append(op);
+  }
   op.state_ = io_op::state::cancel_queued;
-  op.stopping();
   start_when_possible(op);
 }
 
@@ -192,6 +195,7 @@ void ring::ask_again_to_cancel(std::uintptr_t address) noexcept {
   // The answers come in about the order of the questions: it is one of the first.
   for (io_op* op = cancel_sent_.first(); op; op = op->next_) {
     if (reinterpret_cast<std::uintptr_t>(op) != address) continue;
+    if (!op->stopping()) return;
     cancel_sent_.remove(*op);
     op->state_ = io_op::state::cancel_queued;
     return start_when_possible(*op);

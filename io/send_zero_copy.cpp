@@ -64,8 +64,10 @@ void send_zero_copy_op::completed(std::int32_t result, std::uint32_t flags, bool
   io_op::completed(result, flags, more);
 }
 
-void send_zero_copy_op::stopping() noexcept {
+/// Once the bytes are sent a cancel finds nothing.
+bool send_zero_copy_op::stopping() noexcept {
   if (is_held_) reset_connection();
+  return !is_held_;
 }
 
 /// connect(2): an address of AF_UNSPEC dissolves the connection. It takes the unsent bytes out of the socket, at once.

@@ -42,7 +42,7 @@ class [[nodiscard]] RINGMILL_API send_zero_copy_op : public io_op {
   void prepare(io_uring_sqe& entry) noexcept override;
   void describe(task_writer& out) const override;
   void completed(std::int32_t result, std::uint32_t flags, bool more) noexcept override;
-  void stopping() noexcept override;
+  bool stopping() noexcept override;
   void reset_connection() noexcept;
 
   std::span<const std::byte> rest_;
