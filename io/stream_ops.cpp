@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <ringmill/io/detail/op_text.hpp>
+#include <ringmill/io/detail/write_at_once.hpp>
 
 namespace ringmill {
 
@@ -48,30 +49,33 @@ void stream_write_all_op::prepare(io_uring_sqe& entry) noexcept {
   if (polls_) return io_uring_prep_poll_add(&entry, descriptor_or(sink_), POLLOUT);
   io_uring_prep_write(&entry, descriptor_or(sink_), rest_.data(), entry_length(rest_.size()), own_position);
   asks_no_signal_ = detail::writes_without_signal();
-  if (asks_no_signal_) {
-    entry.rw_flags = without_signal;
-  } else {
-    // The signal goes to a worker thread of the kernel, which takes none. There is room: it was polled for, which is
-    // easily cancelled. A worker that has to wait for room is overlooked now and then by the cancel of a closed handle.
-    entry.flags = IOSQE_ASYNC;
-  }
+  // Without that, what comes here cannot be written without waiting (see `completed`): so the kernel hands it to a
+  // worker thread, which takes no signal. It is not told to by IOSQE_ASYNC: with that, Linux 6.1 does not come back
+  // from io_uring_enter when another writer has filled the pipe since it was polled.
+  if (asks_no_signal_) entry.rw_flags = without_signal;
 }
 
 void stream_write_all_op::describe(task_writer& out) const { out.text(on_descriptor("write", descriptor_or(sink_))); }
 
 void stream_write_all_op::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
   const bool was_poll = std::exchange(polls_, false);
-  bool goes_on = was_poll && result >= 0;
-  if (!was_poll && result > 0) {
+  bool goes_on = false;
+  bool was_written = !was_poll;
+  if (was_poll && result >= 0) {
+    result = detail::write_at_once(sink_, rest_);
+    was_written = result != -EOPNOTSUPP;
+    goes_on = !was_written;  // by the ring
+  }
+  if (was_written && result > 0) {
     rest_ = rest_.subspan(static_cast<std::size_t>(result));
     goes_on = !rest_.empty();
     polls_ = !detail::writes_without_signal();
-  } else if (!was_poll && result == -EAGAIN) {
+  } else if (was_written && result == -EAGAIN) {
     goes_on = polls_ = true;
-  } else if (!was_poll && result == -EOPNOTSUPP && asks_no_signal_) {
+  } else if (was_written && result == -EOPNOTSUPP && asks_no_signal_) {
     detail::set_writes_without_signal(false);
     goes_on = polls_ = true;
-  } else if (!was_poll && result == 0) {
+  } else if (was_written && result == 0) {
     result = -EIO;  // nothing was written, and nothing said why
   }
   if (goes_on) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <ringmill/ringmill.hpp>
 
@@ -174,6 +175,38 @@ TEST_CASE("a reader that goes while a write waits for it ends the write without 
       };
       co_await rm::with_timeout(10s, rm::when_all(write(), leave()));
       CHECK(code == std::errc::broken_pipe);
+    }
+    CHECK(sigpipe_count::seen == 0);
+  });
+}
+
+TEST_CASE("a pipe with several writers, which fill it under each other's hands, ends all of them with its reader") {
+  with_both_ways_to_write([]() -> rm::task<> {
+    const sigpipe_count signals;
+    for (int round = 0; round < 8; ++round) {
+      CAPTURE(round);
+      auto [reader, writer] = rm::make_pipe();
+      if (round % 2 == 1) set_nonblocking(writer.native_handle());
+      const std::string text(70'000, 'x');
+      int broken = 0;
+      const auto write = [&, to = rm::output_stream(writer.native_handle())]() -> rm::task<> {
+        try {
+          for (;;) co_await to.write_all(text);
+        } catch (const std::system_error& error) {
+          broken += error.code() == std::errc::broken_pipe;
+        }
+      };
+      const auto read_some_and_leave = [&, &from = reader]() -> rm::task<> {
+        std::string buffer(4096, '\0');
+        for (int i = 0; i < round / 2; ++i) co_await from.read_some(bytes_of(buffer));
+        co_await rm::sleep_for(1ms);
+        from.close();
+      };
+      std::vector<rm::task<>> all;
+      for (int i = 0; i < 5; ++i) all.push_back(write());
+      all.push_back(read_some_and_leave());
+      co_await rm::with_timeout(20s, rm::when_all(std::move(all)));
+      CHECK(broken == 5);
     }
     CHECK(sigpipe_count::seen == 0);
   });

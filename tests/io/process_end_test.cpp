@@ -258,10 +258,12 @@ TEST_CASE("whoever is told first of the end of a child: terminate and the handle
       const std::string said = co_await read_some_text(child->standard_output());
       const int grandchild = std::stoi(said);
       if (how == way::wait_beside_terminate) {
-        // The wait is in flight first, and so is told first.
-        const auto ends = co_await rm::with_timeout(10s, rm::when_all(child->wait(), child->terminate(10s)));
+        // Waits are in flight before and after that of terminate: one of them is told first.
+        const auto ends =
+            co_await rm::with_timeout(10s, rm::when_all(child->wait(), child->terminate(10s), child->wait()));
         CHECK(std::get<0>(ends).signal() == SIGTERM);
         CHECK(std::get<1>(ends).signal() == SIGTERM);
+        CHECK(std::get<2>(ends).signal() == SIGTERM);
       } else {
         const rm::exit_status ended = co_await rm::with_timeout(10s, child->wait());
         CHECK(ended.code() == 3);
