@@ -58,10 +58,10 @@ class RINGMILL_API exit_status {
 /// A child. Move-only; must not move while an operation on it is in flight. Its death ends those that other tasks
 /// await, but `terminate` it must outlive.
 ///
-/// Whoever holds it is responsible for it, and for the group that it leads if it was given one of its own. Destroyed, it
-/// sends SIGKILL to a child that runs, and to what is left of its group whether the child runs or not; and it waits for
-/// the child's end, so that neither an orphan nor a zombie is left. That blocks the loop, for a millisecond or for as
-/// long as the kernel takes to free the child's memory; `terminate` does not.
+/// Whoever holds it is responsible for it, and for the group that it leads if it was given one of its own. Destroyed,
+/// it sends SIGKILL to a child that runs, and to what is left of its group whether the child runs or not; and it waits
+/// for the child's end, so that neither an orphan nor a zombie is left. That blocks the loop, for a millisecond or for
+/// as long as the kernel takes to free the child's memory; `terminate` does not.
 ///
 /// A child that may not be killed, because it has become another user (sudo(8)), or that has not ended a second after
 /// its SIGKILL (it hangs in a network file system, or a debugger holds it), is left to run, and the log says so
