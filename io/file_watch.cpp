@@ -78,6 +78,7 @@ file_watch file_watch::create() {
 }
 
 int file_watch::add(const std::string& path, file_changes changes) {
+  if (!queue_) queue_ = std::make_shared<event_queue>();  // the descriptor came by `handle`
   // The path is kept before there is a watch: one without a path would tell nobody where.
   event_queue::path_node node = event_queue::node_of(detail::checked_path("file_watch::add", path));
   const int watch = ::inotify_add_watch(fd_.number(), path.c_str(), changes.bits());

@@ -222,3 +222,15 @@ TEST_CASE("what cannot be watched is an error that names it") {
   }
   CHECK_THROWS_AS(watch.add(std::string("a\0b", 3), file_change::modified), std::invalid_argument);
 }
+
+TEST_CASE("a watch whose handle was given a descriptor is one of that") {
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    rm::file_watch watch;
+    watch.handle() = rm::fd(rm::file_watch::create().handle().release());
+    watch.add(here.path(), file_change::created);
+    make_file(here / "file", "");
+    const rm::file_event event = co_await rm::with_timeout(5s, watch.next());
+    CHECK(event.full_path() == here / "file");
+  });
+}

@@ -20,6 +20,7 @@
 
 #include <ringmill/ringmill.hpp>
 
+#include "../support/error_of.hpp"
 #include "../support/kernels.hpp"
 #include "../support/scratch.hpp"
 #include "../support/sockets.hpp"
@@ -28,6 +29,7 @@
 namespace rm = ringmill;
 using namespace std::chrono_literals;
 using support::checked;
+using support::error_of;
 using support::on_each_kernel;
 using support::scratch;
 
@@ -85,21 +87,9 @@ rm::task<> is_like_others() {
   }
 }
 
-/// How an operation ends.
-template <class Op>
-rm::task<std::error_code> error_of(Op op) {
-  std::error_code code;
-  try {
-    co_await std::move(op);
-  } catch (const std::system_error& error) {
-    code = error.code();
-  }
-  co_return code;
-}
-
 template <class Op>
 rm::task<std::error_code> error_in_time(Op op) {
-  rm::task<std::error_code> one = error_of<Op>(std::move(op));
+  rm::task<std::error_code> one = error_of(std::move(op));
   const std::error_code code = co_await rm::with_timeout(5s, std::move(one));
   co_return code;
 }

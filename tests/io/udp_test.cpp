@@ -11,37 +11,25 @@
 #include <ringmill/io/udp.hpp>
 #include <ringmill/ringmill.hpp>
 
+#include "../support/error_of.hpp"
 #include "../support/kernels.hpp"
 #include "../support/text.hpp"
 
 namespace rm = ringmill;
 using namespace std::chrono_literals;
 using support::contains;
+using support::error_of;
 using support::on_each_kernel;
+using support::text_of;
 
 namespace {
 
 using large_buffer = std::array<std::byte, 65536>;
 
-std::string text_of(std::span<const std::byte> bytes) {
-  return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-}
-
 rm::task<std::string> receive_text(rm::udp_socket& socket) {
   std::array<std::byte, 2048> buffer;
   const rm::received_datagram got = co_await rm::with_timeout(5s, socket.receive_from(buffer));
   co_return text_of(got.bytes_in(buffer));
-}
-
-/// The code of the error that `awaitable` ends with; a default one if it does not.
-template <class Awaitable>
-rm::task<std::error_code> error_of(Awaitable awaitable) {
-  try {
-    co_await std::move(awaitable);
-  } catch (const std::system_error& error) {
-    co_return error.code();
-  }
-  co_return std::error_code();
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include <ringmill/io/unix_socket.hpp>
 #include <ringmill/ringmill.hpp>
 
+#include "../support/error_of.hpp"
 #include "../support/kernels.hpp"
 #include "../support/text.hpp"
 #include "../support/unix_sockets.hpp"

@@ -16,10 +16,10 @@
 #include <ringmill/io/unix_socket.hpp>
 #include <ringmill/ringmill.hpp>
 
+#include "../support/error_of.hpp"
 #include "../support/kernels.hpp"
 #include "../support/sockets.hpp"
 #include "../support/text.hpp"
-#include "../support/unix_sockets.hpp"
 
 namespace rm = ringmill;
 using namespace std::chrono_literals;

@@ -19,6 +19,7 @@
 #include <ringmill/io/unix_socket.hpp>
 #include <ringmill/ringmill.hpp>
 
+#include "../support/error_of.hpp"
 #include "../support/kernels.hpp"
 #include "../support/scratch.hpp"
 #include "../support/text.hpp"
