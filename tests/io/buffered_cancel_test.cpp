@@ -50,8 +50,8 @@ using read_function = std::function<rm::task<std::string>(rm::buffered_reader<St
 template <class Stream>
 class way_to_read {
  public:
-  way_to_read(std::string expected, read_function<Stream> how) : gives(std::move(expected)), read(std::move(how)) {}
-  std::string gives;
+  way_to_read(std::string_view expected, read_function<Stream> how) : gives(expected), read(std::move(how)) {}
+  std::string_view gives;
   read_function<Stream> read;
 };
 
