@@ -1,7 +1,5 @@
 // What most tests of io/ include, parsed once for all of them. Each names what it needs all the same: one row of the
 // matrix builds without this.
-#pragma once
-
 #include <doctest/doctest.h>
 
 #include <array>
