@@ -3,11 +3,11 @@
 #include <sys/inotify.h>
 
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <map>
 #include <stdexcept>
-#include <system_error>
+
+#include <ringmill/io/detail/calls.hpp>
 
 namespace ringmill {
 
@@ -55,22 +55,19 @@ class file_watch::event_queue {
   std::map<int, std::string> paths_;
 };
 
-file_watch::file_watch() : fd_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)), queue_(std::make_shared<event_queue>()) {
-  if (!fd_) throw std::system_error(errno, std::generic_category(), "inotify_init");
-}
+file_watch::file_watch()
+    : fd_(detail::or_throw(detail::files().make_watch(), "inotify_init")), queue_(std::make_shared<event_queue>()) {}
 
 int file_watch::add(const std::string& path, file_changes changes) {
   if (path.find('\0') != std::string::npos) throw std::invalid_argument("file_watch::add: a zero byte in the path");
-  const int watch = ::inotify_add_watch(fd_.number(), path.c_str(), changes.bits());
-  if (watch < 0) throw std::system_error(errno, std::generic_category(), "watch " + path);
+  const int result = detail::files().add_watch(fd_.number(), path.c_str(), changes.bits());
+  const int watch = detail::or_throw(result, "watch " + path);
   queue_->watches(watch, path);
   return watch;
 }
 
 void file_watch::remove(int watch) {
-  if (::inotify_rm_watch(fd_.number(), watch) < 0) {
-    throw std::system_error(errno, std::generic_category(), "end watch " + std::to_string(watch));
-  }
+  detail::or_throw(detail::files().remove_watch(fd_.number(), watch), "end watch " + std::to_string(watch));
 }
 
 file_watch::next_awaiter::next_awaiter(file_watch& from) noexcept

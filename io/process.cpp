@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include <ringmill/io/detail/calls.hpp>
 #include <ringmill/io/detail/spawn.hpp>
 #include <ringmill/io/readiness.hpp>
 #include <ringmill/runtime/task_writer.hpp>
@@ -33,8 +33,8 @@ class stream {
       case redirection::kind::inherit:
         return;
       case redirection::kind::null:
-        theirs_ = fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
-        if (!theirs_) throw std::system_error(errno, std::generic_category(), "open /dev/null");
+        theirs_ =
+            fd(detail::or_throw(detail::files().open(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC), "open /dev/null"));
         number = theirs_.number();
         return;
       case redirection::kind::pipe:
@@ -49,7 +49,7 @@ class stream {
         if (place != STDERR_FILENO) {
           throw std::invalid_argument("redirection::to_standard_output: for standard error only");
         }
-        number = detail::as_standard_output;
+        number = child_streams::as_output;
         return;
     }
   }
@@ -60,7 +60,7 @@ class stream {
  private:
   void make_pipe(bool is_input) {
     std::array<int, 2> ends{};
-    if (pipe2(ends.data(), O_CLOEXEC) < 0) throw std::system_error(errno, std::generic_category(), "pipe for a child");
+    detail::or_throw(detail::files().pipe(ends.data()), "pipe for a child");
     ours = fd(ends[is_input ? 1 : 0]);
     theirs_ = fd(ends[is_input ? 0 : 1]);
   }
@@ -95,7 +95,8 @@ process process::spawn(const process_options& options) {
   stream input(options.standard_input(), STDIN_FILENO);
   stream output(options.standard_output(), STDOUT_FILENO);
   stream error(options.standard_error(), STDERR_FILENO);
-  detail::spawned made = detail::spawn(options, {input.number, output.number, error.number});
+  const child_streams streams{.input = input.number, .output = output.number, .error = error.number};
+  detail::spawned made = detail::spawn(options, streams);
   process child;
   child.id_ = made.id;
   child.has_group_ = options.own_group() != process_options::group::inherited;
@@ -138,37 +139,30 @@ pipe_reader& process::standard_output() { return checked(output_, "standard outp
 pipe_reader& process::standard_error() { return checked(error_, "standard error"); }
 
 void process::kill(int signal) {
-  const int error = send(signal);
-  if (error != 0 && error != ESRCH) {
-    throw std::system_error(error, std::generic_category(),
-                            "send signal " + std::to_string(signal) + " to process " + std::to_string(id_));
-  }
+  const int result = send(signal);
+  if (result == -ESRCH) return;
+  detail::or_throw(result, "send signal " + std::to_string(signal) + " to process " + std::to_string(id_));
 }
 
-/// Gives 0 or an errno.
+/// Gives 0 or a negated errno.
 int process::send(int signal) const noexcept {
-  if (!handle_ || status_) return ESRCH;
-  const auto to_itself = [this](int number) noexcept {
-    return ::syscall(SYS_pidfd_send_signal, handle_.number(), number, nullptr, 0) == 0 ? 0 : errno;
-  };
-  if (!has_group_) return to_itself(signal);
+  if (!handle_ || status_) return -ESRCH;
+  process_calls& calls = detail::processes();
+  if (!has_group_) return calls.send_signal(handle_.number(), signal);
   // As long as the leader was not waited for, its number is no one else's, and neither is that of its group.
-  if (to_itself(0) == ESRCH) return ESRCH;
-  const int result = ::kill(-id_, signal) == 0 ? 0 : errno;
-  const bool has_left = ::getpgid(id_) != id_;  // by setpgid(2)
-  return has_left ? to_itself(signal) : result;
+  if (calls.send_signal(handle_.number(), 0) == -ESRCH) return -ESRCH;
+  const int result = calls.send_group_signal(id_, signal);
+  const bool has_left = calls.group_of(id_) != id_;  // by setpgid(2)
+  return has_left ? calls.send_signal(handle_.number(), signal) : result;
 }
 
-/// Takes the exit status, if the kernel has it. Gives 0, or EAGAIN if it runs still, or another errno.
+/// Takes the exit status, if the kernel has it. Gives 0, or -EAGAIN if it runs still, or another negated errno.
 int process::reap(int flags) noexcept {
   if (status_) return 0;
   siginfo_t ended{};
-  int result = 0;
-  do {
-    result = waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(handle_.number()), &ended, WEXITED | flags);
-  } while (result < 0 && errno == EINTR);
-  if (result < 0) return errno;
-  if (ended.si_pid == 0) return EAGAIN;
+  const int result = detail::processes().wait(handle_.number(), flags, ended);
+  if (result < 0) return result;
+  if (ended.si_pid == 0) return -EAGAIN;
   status_ = status_of(ended);
   return 0;
 }
@@ -196,7 +190,7 @@ bool process::wait_awaiter::await_ready() noexcept {
 
 void process::wait_awaiter::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
   if (result >= 0) {
-    result = -child_->reap(WNOHANG);
+    result = child_->reap(WNOHANG);
     // A debugger holds its end back.
     if (result == -EAGAIN) {
       if (retry_later()) return;

@@ -1,7 +1,5 @@
 #include <ringmill/io/detail/socket_calls.hpp>
 
-#include <system_error>
-
 #include <ringmill/io/ring.hpp>
 
 namespace ringmill::detail {
@@ -11,11 +9,6 @@ namespace {
 kernel& backend() { return ring::current().backend(); }
 
 }  // namespace
-
-int or_throw(int result, const std::string& what) {
-  if (result < 0) throw std::system_error(-result, std::generic_category(), what);
-  return result;
-}
 
 fd make_socket(int domain, int type) {
   return fd(or_throw(backend().socket(domain, type | SOCK_CLOEXEC, 0), "socket"));

@@ -4,12 +4,10 @@
 #include <string>
 
 #include <ringmill/io/address.hpp>
+#include <ringmill/io/detail/calls.hpp>
 #include <ringmill/io/fd.hpp>
 
 namespace ringmill::detail {
-
-/// The result of a call of a kernel; throws std::system_error, with `what`, if it is a negated errno.
-int or_throw(int result, const std::string& what);
 
 /// A socket with SOCK_CLOEXEC.
 fd make_socket(int domain, int type);
