@@ -1,13 +1,13 @@
 #include <ringmill/io/file.hpp>
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <limits>
 #include <stdexcept>
 #include <system_error>
 
+#include <ringmill/io/detail/calls.hpp>
 #include <ringmill/io/detail/path_text.hpp>
 #include <ringmill/io/file_system.hpp>
 
@@ -78,7 +78,7 @@ class provisional_file {
   provisional_file(const provisional_file&) = delete;
   provisional_file& operator=(const provisional_file&) = delete;
   ~provisional_file() {
-    if (!kept_) ::unlink(path_.c_str());
+    if (!kept_) detail::files().unlink(AT_FDCWD, path_.c_str(), 0);
   }
   void keep() noexcept { kept_ = true; }
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include <ringmill/io/detail/calls.hpp>
 #include <ringmill/io/detail/op_text.hpp>
 #include <ringmill/io/detail/opcodes.hpp>
 #include <ringmill/io/ring.hpp>
@@ -92,7 +93,7 @@ void preallocate_op::describe(task_writer& out) const { out.text(on_descriptor("
 
 bool truncate_op::await_suspend(waiter& who) {
   if (ring::current().backend().supports(detail::opcode_ftruncate)) return io_op::await_suspend(who);
-  set_result(::ftruncate(descriptor(), size_) < 0 ? -errno : 0);  // EBADF if it was closed before the await
+  set_result(detail::files().truncate(descriptor(), size_));  // EBADF if it was closed before the await
   return false;
 }
 

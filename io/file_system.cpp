@@ -3,16 +3,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <liburing.h>
-#include <unistd.h>
 
-#include <array>
-#include <cerrno>
-#include <cstddef>
+#include <cstdint>
 #include <cstdio>
-#include <cstring>
-#include <filesystem>
 #include <system_error>
 
+#include <ringmill/io/detail/calls.hpp>
+#include <ringmill/io/detail/directory_tree.hpp>
 #include <ringmill/io/detail/op_text.hpp>
 #include <ringmill/io/detail/path_text.hpp>
 #include <ringmill/runtime/log.hpp>
@@ -109,28 +106,18 @@ directory::open_awaiter::open_awaiter(std::string path)
 directory::open_awaiter directory::open(std::string path) { return open_awaiter(std::move(path)); }
 
 std::vector<directory_entry> directory::read_some() {
-  alignas(dirent64) std::array<std::byte, 32768> batch;
+  detail::entry_batch batch;
   std::vector<directory_entry> entries;
   while (entries.empty()) {  // again if it was "." and ".." only
-    const ssize_t size = ::getdents64(fd_.number(), batch.data(), batch.size());
-    if (size < 0) {
-      const int error = errno;
-      const std::string what =
-          path_.empty() ? detail::on_descriptor("read directory", fd_.number()) : "read directory " + path_;
-      throw std::system_error(error, std::generic_category(), what);
+    const int read = batch.read(fd_.number());
+    if (read == 0) break;
+    if (read < 0) {
+      detail::or_throw(
+          read, path_.empty() ? detail::on_descriptor("read directory", fd_.number()) : "read directory " + path_);
     }
-    if (size == 0) break;
-    std::uint16_t length = 0;
-    for (ssize_t at = 0; at < size; at += length) {
-      const std::byte* const entry = batch.data() + at;
-      std::memcpy(&length, entry + offsetof(dirent64, d_reclen), sizeof length);
-      std::uint64_t inode = 0;
-      std::memcpy(&inode, entry + offsetof(dirent64, d_ino), sizeof inode);
-      const auto type = static_cast<unsigned char>(entry[offsetof(dirent64, d_type)]);
-      const auto* const name = reinterpret_cast<const char*>(entry + offsetof(dirent64, d_name));
-      if (std::strcmp(name, ".") != 0 && std::strcmp(name, "..") != 0)
-        entries.emplace_back(name, detail::kind_of_mode(DTTOIF(type)), inode);
-    }
+    batch.for_each([&](const char* name, unsigned char type, std::uint64_t inode) {
+      entries.emplace_back(name, detail::kind_of_mode(DTTOIF(type)), inode);
+    });
   }
   return entries;
 }
@@ -149,8 +136,13 @@ task<std::vector<directory_entry>> list_directory(std::string path) {
 
 namespace {
 
+/// As std::filesystem::temp_directory_path() finds it.
 std::string or_temporary(std::string directory) {
-  return directory.empty() ? std::filesystem::temp_directory_path().string() : directory;
+  if (!directory.empty()) return directory;
+  for (const char* const name : {"TMPDIR", "TMP", "TEMP", "TEMPDIR"}) {
+    if (const char* const value = detail::processes().environment(name)) return value;
+  }
+  return "/tmp";
 }
 
 }  // namespace
@@ -169,7 +161,7 @@ task<file> create_temporary_file(std::string directory) {
   const std::string name = directory + "/." + detail::random_name() + ".tmp";
   const file_options options = file_options::read_write().create_new().mode(for_this_user);
   file made = co_await file::open(name, options);
-  ::unlink(name.c_str());  // not awaited: a cancel must not come in between
+  detail::files().unlink(AT_FDCWD, name.c_str(), 0);  // not awaited: a cancel must not come in between
   co_return made;
 }
 
@@ -192,9 +184,10 @@ temporary_directory::~temporary_directory() { remove(); }
 
 void temporary_directory::remove() noexcept {
   if (path_.empty()) return;
-  std::error_code error;
-  std::filesystem::remove_all(path_, error);
-  if (error) log(log_level::warning, "temporary directory " + path_ + " is not removed: " + error.message());
+  if (const int result = detail::remove_tree(path_); result < 0) {
+    const std::string why = std::generic_category().message(-result);
+    log(log_level::warning, "temporary directory " + path_ + " is not removed: " + why);
+  }
   path_.clear();
 }
 

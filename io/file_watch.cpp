@@ -3,11 +3,11 @@
 #include <sys/inotify.h>
 
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <map>
 #include <stdexcept>
-#include <system_error>
+
+#include <ringmill/io/detail/calls.hpp>
 
 #include <ringmill/io/detail/path_text.hpp>
 
@@ -72,25 +72,21 @@ class file_watch::event_queue {
 file_watch::file_watch(fd opened) : fd_(std::move(opened)), queue_(fd_ ? std::make_shared<event_queue>() : nullptr) {}
 
 file_watch file_watch::create() {
-  fd made(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (!made) throw std::system_error(errno, std::generic_category(), "inotify_init");
-  return file_watch(std::move(made));
+  return file_watch(fd(detail::or_throw(detail::files().make_watch(), "inotify_init")));
 }
 
 int file_watch::add(const std::string& path, file_changes changes) {
   if (!queue_) queue_ = std::make_shared<event_queue>();  // the descriptor came by `handle`
   // The path is kept before there is a watch: one without a path would tell nobody where.
   event_queue::path_node node = event_queue::node_of(detail::checked_path("file_watch::add", path));
-  const int watch = ::inotify_add_watch(fd_.number(), path.c_str(), changes.bits());
-  if (watch < 0) throw std::system_error(errno, std::generic_category(), "watch " + path);
+  const int result = detail::files().add_watch(fd_.number(), path.c_str(), changes.bits());
+  const int watch = detail::or_throw(result, "watch " + path);
   queue_->watches(watch, std::move(node));
   return watch;
 }
 
 void file_watch::remove(int watch) {
-  if (::inotify_rm_watch(fd_.number(), watch) < 0) {
-    throw std::system_error(errno, std::generic_category(), "end watch " + std::to_string(watch));
-  }
+  detail::or_throw(detail::files().remove_watch(fd_.number(), watch), "end watch " + std::to_string(watch));
 }
 
 void file_watch::close() noexcept {

@@ -3,12 +3,15 @@
 // The io_uring ABI is data: submission entries (SQEs) in, completion entries (CQEs) out. `ring` owns the use of the two
 // arrays; a `kernel` gives them, takes what was submitted when it is entered, and answers a handful of control calls.
 // `real_kernel` is Linux; a simulated one interprets the same entries. Everything above is the same code on both.
+// The calls on files, processes and signals are in io/kernel_calls.hpp.
 #pragma once
 
 #include <sys/socket.h>
 
+#include <cstddef>
 #include <optional>
 
+#include <ringmill/io/kernel_calls.hpp>
 #include <ringmill/runtime/config.hpp>
 #include <ringmill/runtime/detail/unique_ptr.hpp>
 #include <ringmill/runtime/driver.hpp>
@@ -39,6 +42,13 @@ class kernel {
 
   virtual const ring_arrays& arrays() const noexcept = 0;
   virtual time_point now() noexcept = 0;
+  /// The time of day, since 1970-01-01 00:00 UTC; it may be set back.
+  virtual duration wall_clock() noexcept = 0;
+  /// Fills `bytes` with what nobody can foresee; a simulated kernel gives the same again for the same seed.
+  virtual int random(void* bytes, std::size_t size) = 0;
+
+  virtual file_calls& files() noexcept = 0;
+  virtual process_calls& processes() noexcept = 0;
 
   /// One io_uring_enter(2): submits `to_submit` entries, and collects completions; with `wait` blocks until there is
   /// one or `timeout` is over (-ETIME). The number of entries taken, which may be fewer.
@@ -65,6 +75,8 @@ class kernel {
   virtual int socket_pair(int domain, int type, int protocol, int* ends) = 0;
   virtual int bind(int fd, const sockaddr* address, socklen_t length) = 0;
   virtual int listen(int fd, int backlog) = 0;
+  /// Of a socket with SOCK_NONBLOCK, for a look whether anybody is there; else connecting is an operation.
+  virtual int connect(int fd, const sockaddr* address, socklen_t length) = 0;
   virtual int set_option(int fd, int level, int option, const void* value, socklen_t length) = 0;
   virtual int get_option(int fd, int level, int option, void* value, socklen_t* length) = 0;
   virtual int local_address(int fd, sockaddr* address, socklen_t* length) = 0;

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,7 +14,7 @@
 #include <system_error>
 #include <utility>
 
-#include <ringmill/io/detail/left_children.hpp>
+#include <ringmill/io/detail/calls.hpp>
 #include <ringmill/io/detail/spawn.hpp>
 #include <ringmill/io/readiness.hpp>
 #include <ringmill/runtime/log.hpp>
@@ -36,8 +35,8 @@ class stream {
       case redirection::kind::inherit:
         return;
       case redirection::kind::null:
-        theirs_ = fd(::open("/dev/null", O_RDWR | O_CLOEXEC));
-        if (!theirs_) throw std::system_error(errno, std::generic_category(), "open /dev/null");
+        theirs_ =
+            fd(detail::or_throw(detail::files().open(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC), "open /dev/null"));
         number = theirs_.number();
         return;
       case redirection::kind::pipe:
@@ -52,7 +51,7 @@ class stream {
         if (place != STDERR_FILENO) {
           throw std::invalid_argument("redirection::to_standard_output: for standard error only");
         }
-        number = detail::as_standard_output;
+        number = child_streams::as_output;
         return;
     }
   }
@@ -63,7 +62,7 @@ class stream {
  private:
   void make_pipe(bool is_input) {
     std::array<int, 2> ends{};
-    if (pipe2(ends.data(), O_CLOEXEC) < 0) throw std::system_error(errno, std::generic_category(), "pipe for a child");
+    detail::or_throw(detail::files().pipe(ends.data()), "pipe for a child");
     ours = fd(ends[is_input ? 1 : 0]);
     theirs_ = fd(ends[is_input ? 0 : 1]);
   }
@@ -74,20 +73,6 @@ class stream {
 exit_status status_of(const siginfo_t& ended) noexcept {
   if (ended.si_code == CLD_EXITED) return exit_status::exited(ended.si_status);
   return exit_status::killed(ended.si_status, ended.si_code == CLD_DUMPED);
-}
-
-/// waitid(2) without waiting. Gives 0 or an errno; `ended` stays zero if it runs still.
-int look_for_end(int pidfd, int flags, siginfo_t& ended) noexcept {
-  const auto id = static_cast<id_t>(pidfd);
-  return ::waitid(static_cast<idtype_t>(P_PIDFD), id, &ended, WEXITED | WNOHANG | flags) == 0 ? 0 : errno;
-}
-
-/// Blocks until a child that was killed is dead, but not for ever.
-void wait_a_moment_for_end(int pidfd) noexcept {
-  constexpr int most_milliseconds = 1000;  // a GiB of memory takes the kernel 60 ms
-  pollfd end{pidfd, POLLIN, 0};
-  while (::poll(&end, 1, most_milliseconds) < 0 && errno == EINTR) {
-  }
 }
 
 void log_left_child(int id, int kill_error) noexcept {
@@ -119,11 +104,11 @@ std::string exit_status::to_string() const {
 }
 
 process process::spawn(const process_options& options) {
-  detail::reap_left_children();
   stream input(options.standard_input(), STDIN_FILENO);
   stream output(options.standard_output(), STDOUT_FILENO);
   stream error(options.standard_error(), STDERR_FILENO);
-  detail::spawned made = detail::spawn(options, {input.number, output.number, error.number});
+  const child_streams streams{.input = input.number, .output = output.number, .error = error.number};
+  detail::spawned made = detail::spawn(options, streams);
   process child;
   child.id_ = made.id;
   child.has_group_ = options.own_group() != process_options::group::inherited;
@@ -154,15 +139,14 @@ process::~process() { end(); }
 /// Kills what is left of it, reaps it if it dies, and ends who waits for it.
 void process::end() noexcept {
   if (!handle_) return;
-  detail::reap_left_children();
   const int error = status_ ? 0 : send(SIGKILL);
-  if (!status_ && error == 0) wait_a_moment_for_end(handle_.number());
+  if (!status_ && error == 0) detail::processes().wait_a_second(handle_.number());
   handle_.end_in_flight();
-  const bool runs_on = take_status() == EAGAIN;
+  const bool runs_on = take_status() == -EAGAIN;
   end_group();
   if (runs_on) {
-    log_left_child(id_, error);
-    detail::leave_child(fd(handle_.release()));
+    log_left_child(id_, -error);
+    detail::processes().leave(handle_.release());
   }
   handle_.reset();
 }
@@ -172,33 +156,30 @@ pipe_reader& process::standard_output() { return checked(output_, "standard outp
 pipe_reader& process::standard_error() { return checked(error_, "standard error"); }
 
 void process::kill(int signal) {
-  const int error = send(signal);
-  if (error != 0 && error != ESRCH) {
-    throw std::system_error(error, std::generic_category(),
-                            "send signal " + std::to_string(signal) + " to process " + std::to_string(id_));
-  }
+  const int result = send(signal);
+  if (result == -ESRCH) return;
+  detail::or_throw(result, "send signal " + std::to_string(signal) + " to process " + std::to_string(id_));
 }
 
-/// Gives 0 or an errno.
+/// Gives 0 or a negated errno.
 int process::send(int signal) const noexcept {
-  if (!handle_ || (status_ && !has_group_)) return ESRCH;
-  const auto to_itself = [this](int number) noexcept {
-    return ::syscall(SYS_pidfd_send_signal, handle_.number(), number, nullptr, 0) == 0 ? 0 : errno;
-  };
-  if (!has_group_) return to_itself(signal);
+  if (!handle_ || (status_ && !has_group_)) return -ESRCH;
+  process_calls& calls = detail::processes();
+  if (!has_group_) return calls.send_signal(handle_.number(), signal);
   // As long as the leader was not reaped, be it dead, its number is no one else's, and neither is that of its group.
-  if (to_itself(0) == ESRCH) return ESRCH;
-  const int result = ::kill(-id_, signal) == 0 ? 0 : errno;
-  const bool has_left = ::getpgid(id_) != id_;  // by setpgid(2)
-  return has_left ? to_itself(signal) : result;
+  if (calls.send_signal(handle_.number(), 0) == -ESRCH) return -ESRCH;
+  const int result = calls.send_group_signal(id_, signal);
+  const bool has_left = calls.group_of(id_) != id_;  // by setpgid(2)
+  return has_left ? calls.send_signal(handle_.number(), signal) : result;
 }
 
-/// Takes the exit status, if the kernel has it. Gives 0, or EAGAIN if it runs still, or another errno.
+/// Takes the exit status, if the kernel has it. Gives 0, or -EAGAIN if it runs still, or another negated errno.
 int process::take_status() noexcept {
   if (status_) return 0;
   siginfo_t ended{};
-  if (const int error = look_for_end(handle_.number(), has_group_ ? WNOWAIT : 0, ended)) return error;
-  if (ended.si_pid == 0) return EAGAIN;
+  const int result = detail::processes().wait(handle_.number(), WNOHANG | (has_group_ ? WNOWAIT : 0), ended);
+  if (result < 0) return result;
+  if (ended.si_pid == 0) return -EAGAIN;
   status_ = status_of(ended);
   return 0;
 }
@@ -210,7 +191,7 @@ void process::end_group() noexcept {
   send(SIGKILL);
   has_group_ = false;
   siginfo_t ended{};
-  look_for_end(handle_.number(), 0, ended);
+  detail::processes().wait(handle_.number(), WNOHANG, ended);
 }
 
 process::wait_awaiter process::wait() noexcept { return wait_awaiter(*this); }
@@ -236,7 +217,7 @@ bool process::wait_awaiter::await_ready() noexcept {
 
 void process::wait_awaiter::completed(std::int32_t result, std::uint32_t flags, bool more) noexcept {
   if (result >= 0) {
-    result = -child_->take_status();
+    result = child_->take_status();
     // A debugger holds its end back.
     if (result == -EAGAIN) {
       if (retry_later()) return;

@@ -1,5 +1,6 @@
 #include <liburing.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include <system_error>
 #include <vector>
 
+#include <ringmill/io/detail/linux_calls.hpp>
 #include <ringmill/io/detail/opcodes.hpp>
 #include <ringmill/io/fd.hpp>
 #include <ringmill/io/kernel.hpp>
@@ -90,6 +92,13 @@ class real_kernel final : public kernel {
 
   const ring_arrays& arrays() const noexcept override { return arrays_; }
   time_point now() noexcept override { return std::chrono::steady_clock::now(); }
+  duration wall_clock() noexcept override { return std::chrono::system_clock::now().time_since_epoch(); }
+  int random(void* bytes, std::size_t size) override {
+    return or_errno(static_cast<int>(::getrandom(bytes, size, 0)));  // up to 256 bytes never come in part
+  }
+
+  file_calls& files() noexcept override { return detail::linux_files(); }
+  process_calls& processes() noexcept override { return detail::linux_processes(); }
 
   int enter(unsigned to_submit, bool wait, std::optional<duration> timeout) override {
     unsigned flags = enter_flags_ | IORING_ENTER_GETEVENTS;
@@ -149,6 +158,9 @@ class real_kernel final : public kernel {
   }
   int bind(int fd, const sockaddr* address, socklen_t length) override { return or_errno(::bind(fd, address, length)); }
   int listen(int fd, int backlog) override { return or_errno(::listen(fd, backlog)); }
+  int connect(int fd, const sockaddr* address, socklen_t length) override {
+    return or_errno(::connect(fd, address, length));
+  }
   int set_option(int fd, int level, int option, const void* value, socklen_t length) override {
     return or_errno(::setsockopt(fd, level, option, value, length));
   }

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include <ringmill/io/detail/buffer_pool.hpp>
+#include <ringmill/io/detail/calls.hpp>
 #include <ringmill/io/detail/fork_count.hpp>
 #include <ringmill/io/detail/kernel_access.hpp>
 #include <ringmill/io/fd.hpp>
@@ -235,6 +236,12 @@ void ring::check_process() const noexcept {
   RINGMILL_CHECK(fork_count_ == detail::fork_count(),
                  "a ring was used after a fork, by the child: make a loop of its own there, or start another program "
                  "(rm::process::spawn)");
+}
+
+std::uint64_t ring::random() {
+  std::uint64_t number = 0;
+  detail::or_throw(kernel_->random(&number, sizeof number), "getrandom");
+  return number;
 }
 
 void ring::poll() {

@@ -79,6 +79,7 @@ class RINGMILL_API ring final : public driver {
   const ring_statistics& statistics() const noexcept { return statistics_; }
 
   time_point now() noexcept override { return kernel_->now(); }
+  std::uint64_t random() override;
   void poll() override;
   void wait(std::optional<time_point> deadline) override;
   bool can_wake() const noexcept override { return in_flight_ > background_ || sent_out_ > 0; }

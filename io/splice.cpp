@@ -1,6 +1,5 @@
 #include <ringmill/io/splice.hpp>
 
-#include <fcntl.h>
 #include <liburing.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <tuple>
 #include <vector>
 
+#include <ringmill/io/detail/calls.hpp>
 #include <ringmill/io/detail/op_text.hpp>
 
 namespace ringmill {
@@ -38,8 +38,8 @@ class file_mover {
   file_mover(file& from, fd& to) : from_(from), to_(to) {
     std::tie(reader_, writer_) = make_pipe();
     // A larger one may be refused, to users who have many: then it is the usual one of 64 KiB.
-    ::fcntl(writer_.native_handle(), F_SETPIPE_SZ, 1 << 20);
-    capacity_ = static_cast<std::size_t>(std::max(::fcntl(writer_.native_handle(), F_GETPIPE_SZ), 4096));
+    const int capacity = detail::files().pipe_capacity(writer_.native_handle(), 1 << 20);
+    capacity_ = static_cast<std::size_t>(std::max(capacity, 4096));
   }
 
   /// Moves up to `count` bytes, to `to_offset` of the target or where it takes them. 0: the file has ended.

@@ -1,8 +1,10 @@
 // What a loop needs below it. The ring of io/ is one; a virtual clock for tests is another.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 
+#include <ringmill/runtime/config.hpp>
 #include <ringmill/runtime/detail/chrono.hpp>
 
 namespace ringmill {
@@ -12,7 +14,7 @@ using time_point = std::chrono::steady_clock::time_point;
 using duration = std::chrono::nanoseconds;
 
 /// Source of time and of events. Its calls may wake waiters; they never resume a coroutine.
-class driver {
+class RINGMILL_API driver {
  public:
   virtual ~driver() = default;
 
@@ -28,6 +30,10 @@ class driver {
   /// Can anything happen at all that would wake a task? If not, and no timer is armed, the loop is deadlocked.
   /// Watches in the background (a worker's futex, a signal) do not count.
   virtual bool can_wake() const noexcept = 0;
+
+  /// A number that nobody can foresee, from the system's random device; a driver that simulates gives the same ones in
+  /// each run.
+  virtual std::uint64_t random();
 
   /// From any thread: makes a `wait`, this one or the next, come back at once.
   virtual void wake() noexcept = 0;

@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <random>
 
+#include <ringmill/runtime/loop.hpp>
+
 namespace ringmill::detail {
 
 /// Draws the numbers that the delays are multiplied by.
 class retry_delays::jitter {
  public:
   explicit jitter(const retry_policy& policy)
-      : part_(policy.jitter()), random_(policy.seed() ? *policy.seed() : std::random_device()()) {}
+      : part_(policy.jitter()), random_(policy.seed() ? *policy.seed() : loop::current().below().random()) {}
 
   /// The standard's distributions differ from library to library; the top 53 bits of this engine do not.
   double next() {

@@ -26,6 +26,7 @@ class RINGMILL_API virtual_clock final : public driver {
   virtual_clock& operator=(const virtual_clock&) = delete;
 
   time_point now() noexcept override { return now_; }
+  std::uint64_t random() override { return random_ += 0x9e3779b97f4a7c15; }  // the same in each run
   void poll() override {}
   void wait(std::optional<time_point> deadline) override;
   void wake() noexcept override;
@@ -36,6 +37,7 @@ class RINGMILL_API virtual_clock final : public driver {
   class doorbell;
 
   time_point now_ = time_point() + std::chrono::hours(1);
+  std::uint64_t random_ = 0;
   detail::owned_ptr<doorbell> doorbell_;  ///< what other threads ring
   detail::parking_list watchers_;         ///< of all_blocked
 };

@@ -6,6 +6,7 @@
 #include <initializer_list>
 
 #include <ringmill/io/fd.hpp>
+#include <ringmill/io/kernel_calls.hpp>
 
 namespace ringmill::detail {
 
@@ -27,6 +28,7 @@ class blocked_signals {
   int take() noexcept;
 
  private:
+  process_calls& calls_;
   sigset_t set_;
   fd descriptor_;
 };

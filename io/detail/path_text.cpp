@@ -1,12 +1,11 @@
 #include <ringmill/io/detail/path_text.hpp>
 
-#include <sys/random.h>
-
 #include <array>
-#include <cerrno>
 #include <cstdint>
 #include <stdexcept>
-#include <system_error>
+
+#include <ringmill/io/detail/calls.hpp>
+#include <ringmill/io/ring.hpp>
 
 namespace ringmill::detail {
 
@@ -26,9 +25,7 @@ std::string name_of(const std::string& path) { return path.substr(path.rfind('/'
 std::string random_name() {
   static constexpr char letters[] = "abcdefghijklmnopqrstuvwxyz234567";  // 32: each takes five bits
   std::array<std::uint8_t, 15> bytes{};
-  if (::getrandom(bytes.data(), bytes.size(), 0) < 0) {  // so few bytes never come in part
-    throw std::system_error(errno, std::generic_category(), "getrandom");
-  }
+  or_throw(ring::current().backend().random(bytes.data(), bytes.size()), "getrandom");
   std::string name;
   for (const std::uint8_t byte : bytes) name += letters[byte % 32];
   return name;

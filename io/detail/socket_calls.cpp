@@ -2,7 +2,6 @@
 
 #include <optional>
 #include <stdexcept>
-#include <system_error>
 
 #include <ringmill/io/ring.hpp>
 
@@ -13,11 +12,6 @@ namespace {
 kernel& backend() { return ring::current().backend(); }
 
 }  // namespace
-
-int or_throw(int result, const std::string& what) {
-  if (result < 0) throw std::system_error(-result, std::generic_category(), what);
-  return result;
-}
 
 address parsed_address(const char* who, std::string_view host, std::uint16_t port) {
   const std::optional<address> found = address::parse(host, port);

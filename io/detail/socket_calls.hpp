@@ -6,12 +6,10 @@
 #include <string_view>
 
 #include <ringmill/io/address.hpp>
+#include <ringmill/io/detail/calls.hpp>
 #include <ringmill/io/fd.hpp>
 
 namespace ringmill::detail {
-
-/// The result of a call of a kernel; throws std::system_error, with `what`, if it is a negated errno.
-int or_throw(int result, const std::string& what);
 
 /// The address whose text is `host`; throws std::invalid_argument, in the name of `who`, for what is none.
 address parsed_address(const char* who, std::string_view host, std::uint16_t port);

@@ -10,10 +10,10 @@
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -22,7 +22,11 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
+
+#include <ringmill/io/detail/calls.hpp>
+#include <ringmill/io/detail/linux_calls.hpp>
 
 namespace ringmill::detail {
 
@@ -84,7 +88,7 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 /// All that the child needs: it can neither allocate nor lock, since its parent's other threads go on.
 class plan {
  public:
-  plan(const process_options& options, const std::array<int, 3>& its_streams)
+  plan(const process_options& options, const child_streams& its_streams)
       : places_(places_of(options.program())), arguments_{options.program()}, environment_(environment_of(options)) {
     arguments_.insert(arguments_.end(), options.arguments().begin(), options.arguments().end());
     argument_pointers_ = pointers_to(arguments_);
@@ -94,7 +98,7 @@ class plan {
     arguments = argument_pointers_.data();
     environment = environment_pointers_.data();
     if (!options.working_directory().empty()) directory = options.working_directory().c_str();
-    streams = its_streams;
+    streams = {its_streams.input, its_streams.output, its_streams.error};
     group = options.own_group();
     parent_death_signal = options.parent_death_signal();
   }
@@ -152,7 +156,7 @@ bool die_with_parent(const plan& work) noexcept {
 
 /// Puts one descriptor into its place among the standard streams.
 bool put(int number, int place) noexcept {
-  if (number == as_standard_output) number = STDOUT_FILENO;
+  if (number == child_streams::as_output) number = STDOUT_FILENO;
   if (number != place) return call(SYS_dup3, number, place, 0) >= 0;
   // A stream that the parent does not have either stays closed.
   return call(SYS_fcntl, number, F_SETFD, 0) == 0 || errno == EBADF;
@@ -231,37 +235,41 @@ class all_blocked {
   sigset_t before_;
 };
 
-std::string description(const process_options& options, const plan& work) {
+std::string description(const process_options& options, const started_process& failed) {
+  const std::string_view part = failed.failed_at ? failed.failed_at : "clone";
   std::string text = "spawn " + options.program();
-  if (*work.failed_at) text = text + ": " + work.failed_at;
-  if (work.directory && std::string_view(work.failed_at) == "its working directory") text = text + " " + work.directory;
+  if (!part.empty()) text.append(": ").append(part);
+  if (part == "its working directory") text += " " + options.working_directory();
   return text;
 }
 
 }  // namespace
 
-spawned spawn(const process_options& options, const std::array<int, 3>& streams) {
+spawned spawn(const process_options& options, const child_streams& streams) {
   check(options);
+  started_process made;
+  const int result = processes().spawn(options, streams, made);
+  if (result < 0) throw std::system_error(-result, std::generic_category(), description(options, made));
+  return {made.id, fd(made.handle)};
+}
+
+int start_program(const process_options& options, const child_streams& streams, started_process& made) {
   plan work(options, streams);
   constexpr std::size_t stack_size = 16 << 10;
   alignas(16) std::array<std::byte, stack_size> stack;
-  spawned made;
-  int handle = -1;
   {
     // A handler that ran in the child would change the parent's memory.
     const all_blocked signals;
     made.id =
-        clone(&child, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &work, &handle);
+        clone(&child, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &work, &made.handle);
   }
-  if (made.id < 0) throw std::system_error(errno, std::generic_category(), "spawn " + options.program() + ": clone");
-  made.handle = fd(handle);
-  if (work.failed_at) {
-    siginfo_t ended{};
-    while (waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(handle), &ended, WEXITED) < 0 && errno == EINTR) {
-    }
-    throw std::system_error(work.error, std::generic_category(), description(options, work));
-  }
-  return made;
+  if (made.id < 0) return -errno;
+  if (!work.failed_at) return 0;
+  const fd handle(std::exchange(made.handle, -1));
+  siginfo_t ended{};
+  linux_processes().wait(handle.number(), 0, ended);
+  made.failed_at = work.failed_at;
+  return -work.error;
 }
 
 }  // namespace ringmill::detail

@@ -1,9 +1,6 @@
 #include <ringmill/io/detail/unix_calls.hpp>
 
-#include <sys/stat.h>
-
 #include <array>
-#include <cerrno>
 #include <stdexcept>
 #include <string>
 
@@ -19,11 +16,11 @@ socket_file bind_to(const fd& socket, int type, const unix_address& where, const
   if (where.is_path() && options.remove_stale_file()) socket_file::remove_if_stale(path, type);
 
   // The file begins with the socket's own mode, less the umask: at no time may more than were meant to.
-  if (options.mode()) or_throw(::fchmod(socket.number(), *options.mode()) < 0 ? -errno : 0, "set the mode of " + text);
+  if (options.mode()) or_throw(files().set_mode(socket.number(), *options.mode()), "set the mode of " + text);
   or_throw(ring::current().backend().bind(socket.number(), where.data(), where.size()), "bind " + text);
   if (!where.is_path()) return socket_file();
   socket_file file(path);
-  if (options.mode()) or_throw(::chmod(path.c_str(), *options.mode()) < 0 ? -errno : 0, "set the mode of " + text);
+  if (options.mode()) or_throw(files().set_mode(path.c_str(), *options.mode()), "set the mode of " + text);
   if (options.keep_file()) file.keep();
   return file;
 }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <ringmill/io/http/characters.hpp>
+#include <ringmill/io/ring.hpp>
 #include <ringmill/runtime/error.hpp>
 #include <ringmill/runtime/loop.hpp>
 #include <ringmill/runtime/timeout.hpp>
@@ -42,7 +43,8 @@ int status_of(parse_error error) noexcept {
 std::string_view date_now() {
   thread_local std::time_t made_for = -1;
   thread_local char text[32];
-  const std::time_t now = std::time(nullptr);
+  const duration since_1970 = ring::current().backend().wall_clock();
+  const auto now = static_cast<std::time_t>(std::chrono::floor<std::chrono::seconds>(since_1970).count());
   if (now != made_for) {
     std::tm parts{};
     gmtime_r(&now, &parts);

@@ -218,6 +218,25 @@ TEST_CASE("a temporary directory goes with all that is in it") {
   });
 }
 
+TEST_CASE("a temporary directory goes with more names than one listing gives, and links in it are not followed") {
+  const int before = support::open_descriptors();
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    std::filesystem::create_directory(here / "outside");
+    make_file(here / "outside/file", "stays");
+    {
+      const rm::temporary_directory made = co_await rm::temporary_directory::create("work-", here.path());
+      for (int i = 0; i < 2000; ++i) make_file(made.path() + "/a name of some length " + std::to_string(i), "");
+      std::filesystem::create_directories(made.path() + "/a/b/c");
+      std::filesystem::create_directory_symlink(here / "outside", made.path() + "/a/b/link");
+    }
+    CHECK(contents_of(here / "outside/file") == "stays");
+    const std::vector<rm::directory_entry> left = co_await rm::list_directory(here.path());
+    CHECK(left.size() == 1);
+  });
+  CHECK(support::open_descriptors() == before);
+}
+
 TEST_CASE("what is made for a cancelled task is removed") {
   const int before = support::open_descriptors();
   on_each_kernel([]() -> rm::task<> {

@@ -105,6 +105,20 @@ TEST_CASE("jitter stays within its part of the delay and is the same for the sam
   CHECK(longer);
 }
 
+TEST_CASE("without a seed the jitter is the driver's: on a virtual clock the same in each run, and not in each retry") {
+  const auto policy = rm::retry_policy().attempts(20).first_delay(100ms).factor(1).jitter(0.25);
+  CHECK(gaps_of(policy, 19) == gaps_of(policy, 19));
+  std::uint64_t first = 0;
+  std::uint64_t second = 0;
+  const auto body = [&]() -> rm::task<> {
+    first = rm::loop::current().below().random();
+    second = rm::loop::current().below().random();
+    co_return;
+  };
+  run(body());
+  CHECK(first != second);
+}
+
 TEST_CASE("delays do not overflow") {
   const auto policy = rm::retry_policy().attempts(200).first_delay(1ms).factor(1e9).largest_delay(rm::duration(1h));
   CHECK(gaps_of(policy, 100).back() == 1h);

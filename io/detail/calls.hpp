@@ -1,0 +1,18 @@
+// How handles come to the calls of their kernel (io/kernel_calls.hpp), and what becomes of the results.
+#pragma once
+
+#include <string>
+
+#include <ringmill/io/kernel_calls.hpp>
+
+namespace ringmill::detail {
+
+// Of the kernel behind the thread's ring; of Linux where there is no ring, as before a loop begins and after its end.
+
+file_calls& files() noexcept;
+process_calls& processes() noexcept;
+
+/// The result of a call of a kernel; throws std::system_error, with `what`, if it is a negated errno.
+int or_throw(int result, const std::string& what);
+
+}  // namespace ringmill::detail
