@@ -41,6 +41,10 @@ class file_calls {
   /// statx(2) of STATX_BASIC_STATS; `flags` are 0, or AT_SYMLINK_NOFOLLOW.
   virtual int status(const char* path, int flags, struct ::statx& found) = 0;
   virtual int truncate(int fd, std::int64_t size) = 0;
+  /// A write, to whatever it is, that neither waits nor raises SIGPIPE. The number of bytes written; -EAGAIN when there
+  /// is no room, -EOPNOTSUPP when this cannot be written to without waiting. For a kernel whose ring knows no write
+  /// without SIGPIPE (Linux before 6.18).
+  virtual int write_at_once(int fd, const void* data, std::size_t size) = 0;
   virtual int set_mode(int fd, unsigned mode) = 0;
   virtual int set_mode(const char* path, unsigned mode) = 0;
 

@@ -74,7 +74,7 @@ bool send_zero_copy_op::stopping() noexcept {
 void send_zero_copy_op::reset_connection() noexcept {
   if (sent_ <= 0 || was_reset_) return;
   const sockaddr nobody{AF_UNSPEC, {}};
-  was_reset_ = ::connect(descriptor(), &nobody, sizeof nobody) == 0;
+  was_reset_ = owner().backend().connect(descriptor(), &nobody, sizeof nobody) == 0;
 }
 
 }  // namespace ringmill

@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <utility>
 
+#include <ringmill/io/detail/calls.hpp>
 #include <ringmill/io/detail/op_text.hpp>
-#include <ringmill/io/detail/write_at_once.hpp>
 
 namespace ringmill {
 
@@ -62,7 +62,7 @@ void stream_write_all_op::completed(std::int32_t result, std::uint32_t flags, bo
   bool goes_on = false;
   bool was_written = !was_poll;
   if (was_poll && result >= 0) {
-    result = detail::write_at_once(descriptor_or(sink_), rest_);
+    result = detail::files().write_at_once(descriptor_or(sink_), rest_.data(), rest_.size());
     was_written = result != -EOPNOTSUPP;
     goes_on = !was_written;  // by the ring
   }

@@ -8,7 +8,7 @@ namespace ringmill::detail {
 /// Keeps a child that runs on, by its pidfd, until it has ended and can be reaped. From any thread, as the next.
 /// Without memory it will stay a zombie.
 void leave_child(fd handle) noexcept;
-/// Reaps those that have ended since; for whoever makes or ends children.
+/// Reaps those that have ended since; for whoever makes children or waits for one.
 void reap_left_children() noexcept;
 
 }  // namespace ringmill::detail

@@ -13,10 +13,13 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstdlib>
+#include <span>
 
 #include <ringmill/io/detail/left_children.hpp>
 #include <ringmill/io/detail/spawn.hpp>
+#include <ringmill/io/detail/write_at_once.hpp>
 
 namespace ringmill::detail {
 
@@ -43,6 +46,9 @@ class linux_file_calls final : public file_calls {
     return or_errno(::statx(AT_FDCWD, path, flags, STATX_BASIC_STATS, &found));
   }
   int truncate(int fd, std::int64_t size) override { return or_errno(::ftruncate(fd, size)); }
+  int write_at_once(int fd, const void* data, std::size_t size) override {
+    return detail::write_at_once(fd, std::span(static_cast<const std::byte*>(data), size));
+  }
   int set_mode(int fd, unsigned mode) override { return or_errno(::fchmod(fd, mode)); }
   int set_mode(const char* path, unsigned mode) override { return or_errno(::chmod(path, mode)); }
 
@@ -81,6 +87,7 @@ class linux_process_calls final : public process_calls {
   int send_group_signal(int group, int number) override { return or_errno(::kill(-group, number)); }
   int group_of(int id) override { return or_errno(::getpgid(id)); }
   int wait(int handle, int flags, siginfo_t& ended) override {
+    reap_left_children();
     int result = -EINTR;
     while (result == -EINTR) {
       result = or_errno(::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(handle), &ended, WEXITED | flags));
@@ -94,7 +101,6 @@ class linux_process_calls final : public process_calls {
     }
   }
   void leave(int handle) noexcept override {
-    reap_left_children();
     leave_child(fd(handle));
   }
 

@@ -11,6 +11,7 @@
 #include <ringmill/ringmill.hpp>
 
 #include "../support/connection.hpp"
+#include "../support/forwarding_kernel.hpp"
 #include "../support/kernels.hpp"
 #include "../support/sockets.hpp"
 #include "../support/text.hpp"
@@ -86,50 +87,12 @@ bool is_broken(const std::error_code& error) {
 }
 
 /// Linux before 6.0.
-class kernel_that_copies final : public rm::kernel {
+class kernel_that_copies final : public support::forwarding_kernel {
  public:
-  explicit kernel_that_copies(std::unique_ptr<rm::kernel> behind) noexcept : behind_(std::move(behind)) {}
-
+  using forwarding_kernel::forwarding_kernel;
   bool supports(unsigned opcode) const noexcept override {
-    return opcode != IORING_OP_SEND_ZC && behind_->supports(opcode);
+    return opcode != IORING_OP_SEND_ZC && behind().supports(opcode);
   }
-
-  const rm::ring_arrays& arrays() const noexcept override { return behind_->arrays(); }
-  rm::time_point now() noexcept override { return behind_->now(); }
-  int enter(unsigned to_submit, bool wait, std::optional<rm::duration> timeout) override {
-    return behind_->enter(to_submit, wait, timeout);
-  }
-  void wake() noexcept override { behind_->wake(); }
-  int wake_descriptor() const noexcept override { return behind_->wake_descriptor(); }
-  int poll_descriptor() override { return behind_->poll_descriptor(); }
-  void clear_poll_descriptor() noexcept override { behind_->clear_poll_descriptor(); }
-  int register_buffer_ring(io_uring_buf_ring* ring, unsigned entries, unsigned group) override {
-    return behind_->register_buffer_ring(ring, entries, group);
-  }
-  int unregister_buffer_ring(unsigned group) noexcept override { return behind_->unregister_buffer_ring(group); }
-  int socket(int domain, int type, int protocol) override { return behind_->socket(domain, type, protocol); }
-  int socket_pair(int domain, int type, int protocol, int* ends) override {
-    return behind_->socket_pair(domain, type, protocol, ends);
-  }
-  int bind(int fd, const sockaddr* address, socklen_t length) override { return behind_->bind(fd, address, length); }
-  int listen(int fd, int backlog) override { return behind_->listen(fd, backlog); }
-  int set_option(int fd, int level, int option, const void* value, socklen_t length) override {
-    return behind_->set_option(fd, level, option, value, length);
-  }
-  int get_option(int fd, int level, int option, void* value, socklen_t* length) override {
-    return behind_->get_option(fd, level, option, value, length);
-  }
-  int local_address(int fd, sockaddr* address, socklen_t* length) override {
-    return behind_->local_address(fd, address, length);
-  }
-  int peer_address(int fd, sockaddr* address, socklen_t* length) override {
-    return behind_->peer_address(fd, address, length);
-  }
-  int shutdown(int fd, int how) override { return behind_->shutdown(fd, how); }
-  int close(int fd) noexcept override { return behind_->close(fd); }
-
- private:
-  std::unique_ptr<rm::kernel> behind_;
 };
 
 }  // namespace

@@ -25,6 +25,8 @@ EXCEPTIONS = {
     "io/detail/spawn.cpp": (
         ("syscall", "clone", "getpid", "getenv", "environ", "pthread_sigmask"),
         "Linux, behind process_calls::spawn"),
+    "io/detail/left_children.cpp": (("waitid",), "Linux, behind process_calls::leave"),
+    "io/detail/write_at_once.cpp": (ANYTHING, "Linux, behind file_calls::write_at_once"),
     "io/stall_watchdog.cpp": (
         ANYTHING, "watches real time from a thread of its own, and changes nothing that a task could see"),
     "io/detail/fork_count.cpp": (("pthread_atfork",), "finds out that a ring is used by a forked child, to end that"),
