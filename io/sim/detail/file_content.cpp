@@ -106,7 +106,7 @@ void file_content::drop() {
 
 std::shared_ptr<file_content::page> file_content::survivor(const page_map::mapped_type& old,
                                                            const page_map::mapped_type& latest,
-                                                           const random_source& random) const {
+                                                           const crash_decisions& random) const {
   constexpr std::uint64_t sectors = page_size / sector_size;
   const std::uint64_t fate = random() % 4;
   if (fate == 0) return old;
@@ -121,7 +121,7 @@ std::shared_ptr<file_content::page> file_content::survivor(const page_map::mappe
   return torn;
 }
 
-void file_content::crash(const random_source& random) {
+void file_content::crash(const crash_decisions& random) {
   version left = synced_;
   if (now_.size != synced_.size && random() % 2 == 0) left.size = now_.size;
   for (const std::uint64_t number : dirty_) {

@@ -13,8 +13,8 @@
 
 namespace ringmill::sim::detail {
 
-/// Gives random numbers: what a crash does to what was not synced is drawn from it.
-using random_source = std::function<std::uint64_t()>;
+/// Gives random numbers, from which is drawn what a crash does to what was not synced.
+using crash_decisions = std::function<std::uint64_t()>;
 
 /// Sparse: pages that were never written are holes, which read as zeros and take no room. A write is on the disk when
 /// it has been synced, and perhaps earlier. Both versions share the pages in which they do not differ.
@@ -48,7 +48,7 @@ class file_content {
 
   /// The machine stops: of each page and the size that were not synced the old or the new version is left, or a page's
   /// first sectors are new and its other ones old.
-  void crash(const random_source& random);
+  void crash(const crash_decisions& random);
 
  private:
   using page = std::array<std::byte, page_size>;
@@ -60,7 +60,7 @@ class file_content {
 
   page& page_to_write(std::uint64_t number);
   std::shared_ptr<page> survivor(const page_map::mapped_type& old, const page_map::mapped_type& latest,
-                                 const random_source& random) const;
+                                 const crash_decisions& random) const;
 
   version now_;
   version synced_;

@@ -46,7 +46,7 @@ void file_tree::sync() {
   });
 }
 
-std::uint64_t file_tree::crash(const random_source& random) {
+std::uint64_t file_tree::crash(const crash_decisions& random) {
   journal.crash(random);
   for_each([&](file_node& node) {
     node.content.crash(random);

@@ -22,7 +22,7 @@ class file_tree {
   node_ptr make(unsigned mode, duration now);
   void sync();
   /// Gives the number of pages that are left.
-  std::uint64_t crash(const random_source& random);
+  std::uint64_t crash(const crash_decisions& random);
 
   node_ptr root;
   node_ptr working_directory;

@@ -59,7 +59,7 @@ void name_journal::sync_all() {
   commit([](const step&) { return true; });
 }
 
-void name_journal::crash(const random_source& random) {
+void name_journal::crash(const crash_decisions& random) {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     step& here = steps_[i];
     here.is_wanted = random() % 2 == 0;

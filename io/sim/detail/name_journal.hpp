@@ -28,7 +28,7 @@ class name_journal {
   void sync(const file_node& directory);
   void sync_all();
   /// Some steps are on the disk and others are not, but none without those that it builds upon.
-  void crash(const random_source& random);
+  void crash(const crash_decisions& random);
 
  private:
   struct step {
