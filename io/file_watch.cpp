@@ -79,8 +79,8 @@ int file_watch::add(const std::string& path, file_changes changes) {
   if (!queue_) queue_ = std::make_shared<event_queue>();  // the descriptor came by `handle`
   // The path is kept before there is a watch: one without a path would tell nobody where.
   event_queue::path_node node = event_queue::node_of(detail::checked_path("file_watch::add", path));
-  const int result = detail::files().add_watch(fd_.number(), path.c_str(), changes.bits());
-  const int watch = detail::or_throw(result, "watch " + path);
+  const int watch = detail::files().add_watch(fd_.number(), path.c_str(), changes.bits());
+  if (watch < 0) detail::or_throw(watch, "watch " + path);  // not before: there may be no memory for the text
   queue_->watches(watch, std::move(node));
   return watch;
 }
