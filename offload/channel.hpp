@@ -1,10 +1,12 @@
-// The shared memory between the host and one worker: two rings and two arenas. No system call but a futex wake.
+// The shared memory between the host and one worker: two rings and two arenas. What is said in it, and what is
+// believed: offload/channel_protocol.hpp.
 //
-// The host allocates in both arenas and trusts nothing that it reads: it keeps its indices in private memory, copies
-// each answer once, and checks the copy. After a protocol_violation the worker has to be killed and the channel thrown
-// away.
-//
-// One task is in flight at a time, and all of both arenas is its own.
+//   host_channel host(input_bytes, output_bytes, generation);
+//   ... write arguments to host.input(), in places that the host chooses, and the same for the results
+//   host.add({function, {0, 16}, {0, 4096}});      // up to host_channel::window calls are open at a time
+//   host.add({function, {16, 8}, {4096, 4096}});
+//   host.publish();                                // once for all that was added; wakes the worker if it sleeps
+//   while (auto answer = host.take()) ...          // in the order of the calls
 #pragma once
 
 #include <sys/types.h>
@@ -17,6 +19,7 @@
 
 #include <ringmill/io/fd.hpp>
 #include <ringmill/offload/channel_layout.hpp>
+#include <ringmill/offload/channel_protocol.hpp>
 #include <ringmill/offload/error.hpp>
 #include <ringmill/runtime/config.hpp>
 
@@ -47,6 +50,7 @@ class RINGMILL_API mapping {
 
 /// A checked answer. The payload is still the worker's to change: read it once (byte_reader does).
 struct response {
+  std::uint32_t sequence = 0;
   response_status status = response_status::ready;
   std::span<const std::byte> payload;
   std::uint64_t needed = 0;
@@ -54,7 +58,12 @@ struct response {
 
 /// The host's side. The memory lives as long as this, whatever the worker does.
 class RINGMILL_API host_channel {
+  using protocol = host_protocol<shared_memory>;
+
  public:
+  /// The most calls that can be open at a time.
+  static constexpr std::uint32_t window = protocol::window;
+
   /// Makes both memories, sealed. Capacities are at most 1 GiB. `generation` tells this channel from others of the
   /// slot.
   host_channel(std::size_t input_capacity, std::size_t output_capacity, std::uint32_t generation);
@@ -66,34 +75,50 @@ class RINGMILL_API host_channel {
   int response_memory() const noexcept { return response_memory_.number(); }
   void forget_descriptors() noexcept;
 
-  /// Where the next task's arguments are written. Free while no task is in flight.
+  /// Where arguments are written. The input of an open call must not change until its answer was taken.
   std::span<std::byte> input() const noexcept { return {requests_.data() + page_size, input_capacity_}; }
+  std::size_t output_capacity() const noexcept { return output_capacity_; }
 
-  /// Publishes a call whose arguments are the first bytes of input(), and wakes the worker if it sleeps.
+  /// Answers still to come: one for each open call, and one that says that the worker is ready.
+  std::uint32_t owed() const noexcept { return protocol_.owed(); }
+  bool has_room() const noexcept { return protocol_.has_room(); }
+
+  /// Adds a call, which the worker sees after `publish`; gives its number. Its places lie within the arenas, and there
+  /// is room (checked).
+  std::uint32_t add(const call& what);
+  /// Shows the worker what was added, and wakes it if it sleeps.
+  void publish() noexcept { protocol_.publish(); }
+  /// For one call at a time: one whose arguments are the first bytes of input(), and that has all of the output.
   void post(std::uint64_t function, std::size_t argument_bytes);
 
-  /// The next answer, or nothing. Throws protocol_violation.
+  /// Tells the worker that nobody wants this open call any more: the function may look, and one that has not begun is
+  /// answered with response_status::cancelled. Any other answer may come all the same.
+  void cancel(std::uint32_t sequence) noexcept { protocol_.cancel(sequence); }
+  /// Whether the worker says that it has begun with an open call. It may lie, about itself only.
+  bool has_started(std::uint32_t sequence) const noexcept { return protocol_.has_started(sequence); }
+
+  /// The next answer, in the order of the calls, or nothing. Throws protocol_violation, once: then there is nothing
+  /// more.
   std::optional<response> take();
 
-  /// Before waiting on `futex_word` for a change from `expected()`: says that a wake is wanted.
-  void announce_sleep() noexcept { request_header().host_asleep.store(1, std::memory_order_seq_cst); }
-  void announce_awake() noexcept { request_header().host_asleep.store(0, std::memory_order_relaxed); }
+  /// Before waiting on `futex_word` for a change from `expected()`: says that a wake is wanted. After the wake all
+  /// answers have to be taken before waiting again.
+  void announce_sleep() noexcept { protocol_.announce_sleep(); }
+  void announce_awake() noexcept { protocol_.announce_awake(); }
   const std::uint32_t* futex_word() const noexcept;
-  std::uint32_t expected() const noexcept { return responses_taken_; }
+  std::uint32_t expected() const noexcept { return protocol_.expected(); }
 
  private:
-  request_page& request_header() const noexcept { return *reinterpret_cast<request_page*>(requests_.data()); }
-  response_page& response_header() const noexcept { return *reinterpret_cast<response_page*>(responses_.data()); }
+  host_channel(std::size_t input_capacity, std::size_t output_capacity, std::uint32_t generation, fd requests,
+               fd responses);
 
   std::size_t input_capacity_;
   std::size_t output_capacity_;
-  std::uint32_t generation_;
   fd request_memory_;
   fd response_memory_;
   mapping requests_;
   mapping responses_;
-  std::uint32_t requests_posted_ = 0;
-  std::uint32_t responses_taken_ = 0;
+  protocol protocol_;
 };
 
 /// The worker's side.
@@ -103,27 +128,24 @@ class RINGMILL_API worker_channel {
   worker_channel(int request_memory, int response_memory, int doorbell = -1);
 
   /// Waits for the next call and gives a copy of its entry.
-  request_entry next();
+  request_entry next() noexcept { return protocol_.next(); }
   std::span<const std::byte> input(const request_entry& request) const noexcept;
   std::span<std::byte> output(const request_entry& request) const noexcept;
+  /// Nobody waits for its answer any more.
+  bool is_cancelled(const request_entry& request) const noexcept { return protocol_.is_cancelled(request); }
 
-  /// Publishes an answer, and wakes the host if it sleeps.
-  void answer(const request_entry& request, response_status status, std::size_t length, std::uint64_t needed = 0);
+  /// Publishes an answer, and wakes the host if it sleeps. Calls are answered in the order in which they came.
+  void answer(const request_entry& request, response_status status, std::size_t length,
+              std::uint64_t needed = 0) noexcept {
+    protocol_.answer(request, status, static_cast<std::uint32_t>(length), needed);
+  }
   /// The first of all answers: the worker has started.
-  void announce_ready();
+  void announce_ready() noexcept { protocol_.announce_ready(); }
 
  private:
-  const request_page& request_header() const noexcept {
-    return *reinterpret_cast<const request_page*>(requests_.data());
-  }
-  response_page& response_header() const noexcept { return *reinterpret_cast<response_page*>(responses_.data()); }
-  void publish(const response_entry& entry);
-
-  int doorbell_;
   mapping requests_;
   mapping responses_;
-  std::uint32_t requests_taken_ = 0;
-  std::uint32_t responses_posted_ = 0;
+  worker_protocol<shared_memory> protocol_;
 };
 
 }  // namespace ringmill::detail

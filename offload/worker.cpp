@@ -51,6 +51,7 @@ void prepare(const worker_start& start) noexcept {
 }
 
 void serve(worker_channel& channel, const request_entry& request) {
+  if (channel.is_cancelled(request)) return channel.answer(request, response_status::cancelled, 0);
   const std::span<std::byte> output = channel.output(request);
   result_writer result(output);
   std::size_t error_bytes = 0;
