@@ -36,6 +36,12 @@ class RINGMILL_API worker_crashed : public std::runtime_error {
   int wait_status_;
 };
 
+/// As many tasks or calls wait as the pool's options allow.
+class RINGMILL_API queue_full : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 /// The worker wrote something into the shared memory that no worker of this program would. It was killed.
 class RINGMILL_API protocol_violation : public std::runtime_error {
  public:
