@@ -408,13 +408,17 @@ TEST_CASE("results that come while the loop is busy rouse it once, however many 
   counting_driver driver;
   rm::loop loop(driver);
   auto body = [&]() -> rm::task<> {
-    rm::thread_pool pool(threads(2));
+    rm::thread_pool pool(threads(1));
+    gate closed;
     rm::nursery group;
+    auto blocked = [&]() -> rm::task<> { co_await pool.run(pass, std::ref(closed)); };
     auto one = [&]() -> rm::task<> { co_await pool.run(square, 1); };
     auto start = [&]() -> rm::task<> {
+      group.start(blocked);
       for (int i = 0; i < 500; ++i) group.start(one);
-      co_await rm::yield();
-      co_await rm::yield();
+      co_await closed.arrival();
+      driver.wakes = 0;
+      closed.open();
       while (pool.running() > 0 || pool.queued() > 0) std::this_thread::yield();
     };
     co_await group.run(start);
