@@ -4,11 +4,14 @@
 // each answer once, and checks the copy. After a protocol_violation the worker has to be killed and the channel thrown
 // away.
 //
-// One task is in flight at a time, and all of both arenas is its own.
+// Several calls may be in flight; the worker runs them one after the other, and answers in that order. So the input
+// arena is a ring (offload/detail/input_ring.hpp). A result lies in the small place of its entry, or, if it is larger,
+// in the large place, which the worker uses only when the host has read all earlier answers.
 #pragma once
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -17,6 +20,7 @@
 
 #include <ringmill/io/fd.hpp>
 #include <ringmill/offload/channel_layout.hpp>
+#include <ringmill/offload/detail/input_ring.hpp>
 #include <ringmill/offload/error.hpp>
 #include <ringmill/runtime/config.hpp>
 
@@ -48,6 +52,8 @@ class RINGMILL_API mapping {
 /// A checked answer. The payload is still the worker's to change: read it once (byte_reader does).
 struct response {
   response_status status = response_status::ready;
+  std::uint32_t sequence = 0;  ///< of its request
+  std::uint32_t run_time = 0;  ///< in ns; the worker's word
   std::span<const std::byte> payload;
   std::uint64_t needed = 0;
 };
@@ -66,14 +72,30 @@ class RINGMILL_API host_channel {
   int response_memory() const noexcept { return response_memory_.number(); }
   void forget_descriptors() noexcept;
 
-  /// Where the next task's arguments are written. Free while no task is in flight.
-  std::span<std::byte> input() const noexcept { return {requests_.data() + page_size, input_capacity_}; }
+  /// Memory for the arguments of one more call, aligned to a cache line; null while the ring or the arena is full. It
+  /// is given up by the next `reserve` unless `post` has come between.
+  std::byte* reserve(std::size_t argument_bytes) noexcept;
+  /// Publishes a call whose arguments are in the memory of the last `reserve`, and wakes the worker if it sleeps. Gives
+  /// the call's number.
+  std::uint32_t post(std::uint64_t function, std::size_t argument_bytes) noexcept;
+  /// Calls that were published and not answered. The oldest has the number `first_unanswered()`.
+  std::uint32_t in_flight() const noexcept { return requests_posted_ + 1 - std::max(responses_taken_, 1U); }
+  std::uint32_t first_unanswered() const noexcept { return std::max(responses_taken_, 1U); }
 
-  /// Publishes a call whose arguments are the first bytes of input(), and wakes the worker if it sleeps.
-  void post(std::uint64_t function, std::size_t argument_bytes);
+  /// Calls it back. True if the worker will not start it, but answer `skipped`; false if it has begun (or says so).
+  bool revoke(std::uint32_t sequence) noexcept;
+  /// Was `revoke` or `ask_to_stop` called for it?
+  bool was_called_back(std::uint32_t sequence) const noexcept;
+  /// Lets the function know, if it asks.
+  void ask_to_stop(std::uint32_t sequence) noexcept;
+  /// The worker's word.
+  bool has_started(std::uint32_t sequence) const noexcept;
+  /// How much of the call is done, as the worker says: from 0 to 1, or less than 0 if it has not said.
+  float progress_of(std::uint32_t sequence) const noexcept;
 
-  /// The next answer, or nothing. Throws protocol_violation.
+  /// The next answer, or nothing. Its payload stays until `done_reading`. Throws protocol_violation.
   std::optional<response> take();
+  void done_reading() noexcept;
 
   /// Before waiting on `futex_word` for a change from `expected()`: says that a wake is wanted.
   void announce_sleep() noexcept { request_header().host_asleep.store(1, std::memory_order_seq_cst); }
@@ -92,6 +114,8 @@ class RINGMILL_API host_channel {
   fd response_memory_;
   mapping requests_;
   mapping responses_;
+  input_ring input_;
+  std::size_t reserved_ = 0;  ///< where the memory of the last `reserve` begins
   std::uint32_t requests_posted_ = 0;
   std::uint32_t responses_taken_ = 0;
 };
@@ -105,10 +129,20 @@ class RINGMILL_API worker_channel {
   /// Waits for the next call and gives a copy of its entry.
   request_entry next();
   std::span<const std::byte> input(const request_entry& request) const noexcept;
-  std::span<std::byte> output(const request_entry& request) const noexcept;
+  /// Says that it begins. False: answer `skipped` instead.
+  bool begin(const request_entry& request) noexcept;
+  bool is_asked_to_stop(const request_entry& request) const noexcept;
+  /// From 0 to 1; wakes the host if it sleeps.
+  void report_progress(const request_entry& request, float done) noexcept;
 
-  /// Publishes an answer, and wakes the host if it sleeps.
-  void answer(const request_entry& request, response_status status, std::size_t length, std::uint64_t needed = 0);
+  /// The two places for a result. Before it writes into the large one, the worker waits until that is free.
+  std::span<std::byte> small_output(const request_entry& request) const noexcept;
+  std::span<std::byte> large_output() const noexcept;
+  void wait_for_large_output(const request_entry& request) const noexcept;
+
+  /// Publishes an answer, whose payload begins one of the two places, and wakes the host if it sleeps.
+  void answer(const request_entry& request, response_status status, std::span<const std::byte> payload = {},
+              std::uint64_t needed = 0, std::uint32_t run_time = 0);
   /// The first of all answers: the worker has started.
   void announce_ready();
 
@@ -118,6 +152,7 @@ class RINGMILL_API worker_channel {
   }
   response_page& response_header() const noexcept { return *reinterpret_cast<response_page*>(responses_.data()); }
   void publish(const response_entry& entry);
+  void wake_host() noexcept;
 
   int doorbell_;
   mapping requests_;

@@ -1,7 +1,7 @@
 // What lies in the memory that the host shares with one worker. docs/design/channel.md says why it is so.
 //
 //   A, written by the host, read-only for the worker:   [ request_page | input arena ]
-//   B, written by the worker, read by the host:         [ response_page | output arena ]
+//   B, written by the worker, read by the host:         [ response_page | a small place for each entry | large place ]
 //
 // Indices run free over 32 bits; the low bits are the position in the ring.
 #pragma once
@@ -13,7 +13,9 @@
 namespace ringmill::detail {
 
 inline constexpr std::size_t page_size = 4096;
-inline constexpr std::uint32_t ring_entries = 8;  ///< a power of two; more than are ever in flight
+inline constexpr std::uint32_t ring_entries = 64;  ///< a power of two; as many calls as can be in flight
+/// What each entry has for its result. A cache line more than 1 KiB: else all would fall into the same few cache sets.
+inline constexpr std::size_t small_place = 1024 + 64;
 
 /// One call. All that it says is the host's, and true.
 struct request_entry {
@@ -22,8 +24,13 @@ struct request_entry {
   std::uint64_t function;
   std::uint32_t input_offset;
   std::uint32_t input_length;
-  std::uint32_t output_offset;
-  std::uint32_t output_capacity;
+};
+
+/// What the host has to say about a call that it has published.
+enum class call_wish : std::uint32_t {
+  run = 0,
+  skip,  ///< do not start it: it was cancelled, or another worker has it. Too late once it has started
+  stop,  ///< it was cancelled while it ran: the function may ask for this
 };
 
 enum class response_status : std::uint32_t {
@@ -31,6 +38,8 @@ enum class response_status : std::uint32_t {
   value,      ///< the result's bytes
   error,      ///< an exception's bytes
   too_large,  ///< the result did not fit; `needed` says what it takes
+  skipped,    ///< it was not started, as the host wished
+  stopped,    ///< the function ended early, as the host wished
 };
 
 /// One answer. All that it says is checked before it is used.
@@ -40,7 +49,7 @@ struct response_entry {
   std::uint32_t status;
   std::uint32_t offset;
   std::uint32_t length;
-  std::uint32_t reserved;
+  std::uint32_t run_time;  ///< in ns, at most what fits; only advice
   std::uint64_t needed;
 };
 
@@ -49,17 +58,23 @@ struct request_page {
   alignas(64) std::atomic<std::uint32_t> host_asleep;  ///< the host waits on the response tail
   alignas(64) std::uint32_t generation;
   std::uint32_t input_capacity;
-  std::uint32_t output_capacity;
+  std::uint32_t output_capacity;                              ///< of the large place
+  alignas(64) std::atomic<std::uint32_t> answers_read;        ///< the large place is free for the answer of this number
+  alignas(64) std::atomic<std::uint32_t> wish[ring_entries];  ///< call_wish
   alignas(64) request_entry ring[ring_entries];
 };
 
 struct response_page {
   alignas(64) std::atomic<std::uint32_t> tail;           ///< the host's futex
   alignas(64) std::atomic<std::uint32_t> worker_asleep;  ///< the worker waits on the request tail
+  alignas(64) std::atomic<std::uint32_t> started;        ///< the last call that was begun
+  std::atomic<std::uint64_t> progress;                   ///< its number, and a float: how much of it is done
   alignas(64) response_entry ring[ring_entries];
 };
 
 static_assert(sizeof(request_page) <= page_size && sizeof(response_page) <= page_size);
+static_assert(ring_entries * small_place % page_size == 0);
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 static_assert(std::atomic<std::uint32_t>::is_always_lock_free && sizeof(std::atomic<std::uint32_t>) == 4);
 
 }  // namespace ringmill::detail
