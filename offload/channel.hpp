@@ -1,16 +1,18 @@
 // The shared memory between the host and one worker: two rings and two arenas. What is said in it, and what is
 // believed: offload/channel_protocol.hpp.
 //
-//   host_channel host(input_bytes, output_bytes, generation);
-//   ... write arguments to host.input(), in places that the host chooses, and the same for the results
-//   host.add({function, {0, 16}, {0, 4096}});      // up to host_channel::window calls are open at a time
-//   host.add({function, {16, 8}, {4096, 4096}});
-//   host.publish();                                // once for all that was added; wakes the worker if it sleeps
-//   while (auto answer = host.take()) ...          // in the order of the calls
+// The host allocates in both arenas and trusts nothing that it reads: it keeps its indices in private memory, copies
+// each answer once, and checks the copy. After a protocol_violation the worker has to be killed and the channel thrown
+// away.
+//
+// Several calls may be in flight; the worker runs them one after the other, and answers in that order. So the input
+// arena is a ring (offload/detail/input_ring.hpp). A result lies in the small place of its entry, or, if it is larger,
+// in the large place, which the worker uses only when the host has read all earlier answers.
 #pragma once
 
 #include <sys/types.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -19,7 +21,7 @@
 
 #include <ringmill/io/fd.hpp>
 #include <ringmill/offload/channel_layout.hpp>
-#include <ringmill/offload/channel_protocol.hpp>
+#include <ringmill/offload/detail/input_ring.hpp>
 #include <ringmill/offload/error.hpp>
 #include <ringmill/runtime/config.hpp>
 
@@ -52,6 +54,8 @@ class RINGMILL_API mapping {
 struct response {
   std::uint32_t sequence = 0;
   response_status status = response_status::ready;
+  std::uint32_t sequence = 0;  ///< of its request
+  std::uint32_t run_time = 0;  ///< in ns; the worker's word
   std::span<const std::byte> payload;
   std::uint64_t needed = 0;
 };
@@ -75,31 +79,30 @@ class RINGMILL_API host_channel {
   int response_memory() const noexcept { return response_memory_.number(); }
   void forget_descriptors() noexcept;
 
-  /// Where arguments are written. The input of an open call must not change until its answer was taken.
-  std::span<std::byte> input() const noexcept { return {requests_.data() + page_size, input_capacity_}; }
-  std::size_t output_capacity() const noexcept { return output_capacity_; }
+  /// Memory for the arguments of one more call, aligned to a cache line; null while the ring or the arena is full. It
+  /// is given up by the next `reserve` unless `post` has come between.
+  std::byte* reserve(std::size_t argument_bytes) noexcept;
+  /// Publishes a call whose arguments are in the memory of the last `reserve`, and wakes the worker if it sleeps. Gives
+  /// the call's number.
+  std::uint32_t post(std::uint64_t function, std::size_t argument_bytes) noexcept;
+  /// Calls that were published and not answered. The oldest has the number `first_unanswered()`.
+  std::uint32_t in_flight() const noexcept { return requests_posted_ + 1 - std::max(responses_taken_, 1U); }
+  std::uint32_t first_unanswered() const noexcept { return std::max(responses_taken_, 1U); }
 
-  /// Answers still to come: one for each open call, and one that says that the worker is ready.
-  std::uint32_t owed() const noexcept { return protocol_.owed(); }
-  bool has_room() const noexcept { return protocol_.has_room(); }
+  /// Calls it back. True if the worker will not start it, but answer `skipped`; false if it has begun (or says so).
+  bool revoke(std::uint32_t sequence) noexcept;
+  /// Was `revoke` or `ask_to_stop` called for it?
+  bool was_called_back(std::uint32_t sequence) const noexcept;
+  /// Lets the function know, if it asks.
+  void ask_to_stop(std::uint32_t sequence) noexcept;
+  /// The worker's word.
+  bool has_started(std::uint32_t sequence) const noexcept;
+  /// How much of the call is done, as the worker says: from 0 to 1, or less than 0 if it has not said.
+  float progress_of(std::uint32_t sequence) const noexcept;
 
-  /// Adds a call, which the worker sees after `publish`; gives its number. Its places lie within the arenas, and there
-  /// is room (checked).
-  std::uint32_t add(const call& what);
-  /// Shows the worker what was added, and wakes it if it sleeps.
-  void publish() noexcept { protocol_.publish(); }
-  /// For one call at a time: one whose arguments are the first bytes of input(), and that has all of the output.
-  void post(std::uint64_t function, std::size_t argument_bytes);
-
-  /// Tells the worker that nobody wants this open call any more: the function may look, and one that has not begun is
-  /// answered with response_status::cancelled. Any other answer may come all the same.
-  void cancel(std::uint32_t sequence) noexcept { protocol_.cancel(sequence); }
-  /// Whether the worker says that it has begun with an open call. It may lie, about itself only.
-  bool has_started(std::uint32_t sequence) const noexcept { return protocol_.has_started(sequence); }
-
-  /// The next answer, in the order of the calls, or nothing. Throws protocol_violation, once: then there is nothing
-  /// more.
+  /// The next answer, or nothing. Its payload stays until `done_reading`. Throws protocol_violation.
   std::optional<response> take();
+  void done_reading() noexcept;
 
   /// Before waiting on `futex_word` for a change from `expected()`: says that a wake is wanted. After the wake all
   /// answers have to be taken before waiting again.
@@ -118,7 +121,10 @@ class RINGMILL_API host_channel {
   fd response_memory_;
   mapping requests_;
   mapping responses_;
-  protocol protocol_;
+  input_ring input_;
+  std::size_t reserved_ = 0;  ///< where the memory of the last `reserve` begins
+  std::uint32_t requests_posted_ = 0;
+  std::uint32_t responses_taken_ = 0;
 };
 
 /// The worker's side.
@@ -130,19 +136,32 @@ class RINGMILL_API worker_channel {
   /// Waits for the next call and gives a copy of its entry.
   request_entry next() noexcept { return protocol_.next(); }
   std::span<const std::byte> input(const request_entry& request) const noexcept;
-  std::span<std::byte> output(const request_entry& request) const noexcept;
-  /// Nobody waits for its answer any more.
-  bool is_cancelled(const request_entry& request) const noexcept { return protocol_.is_cancelled(request); }
+  /// Says that it begins. False: answer `skipped` instead.
+  bool begin(const request_entry& request) noexcept;
+  bool is_asked_to_stop(const request_entry& request) const noexcept;
+  /// From 0 to 1; wakes the host if it sleeps.
+  void report_progress(const request_entry& request, float done) noexcept;
 
-  /// Publishes an answer, and wakes the host if it sleeps. Calls are answered in the order in which they came.
-  void answer(const request_entry& request, response_status status, std::size_t length,
-              std::uint64_t needed = 0) noexcept {
-    protocol_.answer(request, status, static_cast<std::uint32_t>(length), needed);
-  }
+  /// The two places for a result. Before it writes into the large one, the worker waits until that is free.
+  std::span<std::byte> small_output(const request_entry& request) const noexcept;
+  std::span<std::byte> large_output() const noexcept;
+  void wait_for_large_output(const request_entry& request) const noexcept;
+
+  /// Publishes an answer, whose payload begins one of the two places, and wakes the host if it sleeps.
+  void answer(const request_entry& request, response_status status, std::span<const std::byte> payload = {},
+              std::uint64_t needed = 0, std::uint32_t run_time = 0);
   /// The first of all answers: the worker has started.
   void announce_ready() noexcept { protocol_.announce_ready(); }
 
  private:
+  const request_page& request_header() const noexcept {
+    return *reinterpret_cast<const request_page*>(requests_.data());
+  }
+  response_page& response_header() const noexcept { return *reinterpret_cast<response_page*>(responses_.data()); }
+  void publish(const response_entry& entry);
+  void wake_host() noexcept;
+
+  int doorbell_;
   mapping requests_;
   mapping responses_;
   worker_protocol<shared_memory> protocol_;

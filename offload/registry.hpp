@@ -22,22 +22,39 @@ namespace ringmill::detail {
 
 using function_id = std::uint64_t;
 
-/// Where a worker puts the result of a call.
+/// Where a worker puts the result of a call: into the first of two places if it fits there, else into the second, which
+/// may have to be waited for.
 class result_writer {
  public:
-  explicit result_writer(std::span<std::byte> memory) noexcept : memory_(memory) {}
+  using wait_function = void (*)(void* context);
+  explicit result_writer(std::span<std::byte> memory) noexcept : small_(memory) {}
+  result_writer(std::span<std::byte> small, std::span<std::byte> large, wait_function wait, void* context) noexcept
+      : small_(small), large_(large), wait_for_large_(wait), context_(context) {}
 
   template <class T>
   void put(const T& value) {
     size_ = encoded_size(value);
-    if (fits()) encode(memory_, value);
+    if (const std::span<std::byte> memory = place(); !memory.empty()) encode(memory, value);
   }
-  /// The bytes that the result takes, written only if they fit.
+  /// The bytes that the result takes, written only if they fit somewhere.
   std::size_t size() const noexcept { return size_; }
-  bool fits() const noexcept { return size_ <= memory_.size(); }
+  bool fits() const noexcept { return size_ <= small_.size() || size_ <= large_.size(); }
+  std::span<const std::byte> written() const noexcept {
+    return size_ <= small_.size() ? small_.first(size_) : large_.first(size_);
+  }
 
  private:
-  std::span<std::byte> memory_;
+  std::span<std::byte> place() {
+    if (size_ <= small_.size()) return small_;
+    if (size_ > large_.size()) return {};
+    wait_for_large_(context_);
+    return large_;
+  }
+
+  std::span<std::byte> small_;
+  std::span<std::byte> large_;
+  wait_function wait_for_large_ = nullptr;
+  void* context_ = nullptr;
   std::size_t size_ = 0;
 };
 

@@ -61,6 +61,7 @@ worker_slot::~worker_slot() { unwatch(); }
 
 void worker_slot::watch() {
   channel->announce_sleep();  // once for all: the watch is always armed
+  errors->watch();
   if (doorbell) {
     bell_ = std::make_unique<doorbell_watch>(*this);
   } else {
@@ -84,7 +85,12 @@ void worker_slot::clear() noexcept {
   is_ready = false;
   pidfd.reset();
   channel.reset();
+  errors.reset();
   doorbell.reset();
+  backlog = duration::zero();
+  answered = 0;
+  first = 1;
+  tasks_.fill(nullptr);
 }
 
 }  // namespace ringmill::detail

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -16,7 +17,7 @@
 #include <cstring>
 #include <vector>
 
-#include <ringmill/offload/registry.hpp>
+#include <ringmill/offload/program_fingerprint.hpp>
 #include <ringmill/offload/worker.hpp>
 #include <ringmill/offload/zygote_link.hpp>
 
@@ -30,6 +31,8 @@ struct child {
   std::uint32_t generation;
 };
 
+std::int64_t microseconds(const timeval& time) noexcept { return std::int64_t{time.tv_sec} * 1'000'000 + time.tv_usec; }
+
 class zygote {
  public:
   explicit zygote(char** arguments) : arguments_(arguments) {}
@@ -41,7 +44,7 @@ class zygote {
     sigprocmask(SIG_BLOCK, &signals, nullptr);
     const fd deaths(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
     zygote_message hello;
-    hello.fingerprint = registry_fingerprint();
+    hello.fingerprint = program_fingerprint();
     hello.pid = getpid();
     alive_ = tell(hello);
     while (alive_) {
@@ -109,13 +112,18 @@ class zygote {
     start.nice = request.message.status;
     start.request_memory = request.descriptors[0].number();
     start.response_memory = request.descriptors[1].number();
-    start.doorbell = request.message.has_doorbell != 0 ? request.descriptors[2].number() : -1;
+    start.errors = request.descriptors[2].number();
+    start.doorbell = request.message.has_doorbell != 0 ? request.descriptors[3].number() : -1;
+    start.initializer = request.message.initializer;
+    request.message.name.back() = 0;
+    start.name = request.message.name.data();
     worker_main(start);
   }
 
   void reap() {
     int status = 0;
-    for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+    rusage used{};
+    for (pid_t pid = 0; (pid = wait4(-1, &status, WNOHANG, &used)) > 0;) {
       for (std::size_t index = 0; index < children_.size(); ++index) {
         if (children_[index].pid != pid) continue;
         zygote_message report;
@@ -124,6 +132,9 @@ class zygote {
         report.generation = children_[index].generation;
         report.pid = pid;
         report.status = status;
+        report.user_time_us = microseconds(used.ru_utime);
+        report.system_time_us = microseconds(used.ru_stime);
+        report.peak_memory = used.ru_maxrss * 1024;
         children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(index));
         alive_ = tell(report) && alive_;
         break;

@@ -161,13 +161,8 @@ void zygote_process::end() noexcept {
   pidfd_.reset();
 }
 
-bool zygote_process::spawn(std::uint32_t slot, std::uint32_t generation, int nice,
-                           std::span<const int> descriptors) noexcept {
-  zygote_message message;
+bool zygote_process::spawn(zygote_message message, std::span<const int> descriptors) noexcept {
   message.kind = message_kind::spawn;
-  message.slot = slot;
-  message.generation = generation;
-  message.status = nice;
   message.has_doorbell = descriptors.size() == most_descriptors ? 1 : 0;
   return send_message(socket_.number(), message, descriptors, MSG_DONTWAIT);
 }

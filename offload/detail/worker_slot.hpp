@@ -1,10 +1,12 @@
-// One place for a worker in a pool: the process that fills it, its channel, and the task that it runs.
+// One place for a worker in a pool: the process that fills it, its channel, and the tasks that it has.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include <ringmill/io/fd.hpp>
 #include <ringmill/offload/channel.hpp>
+#include <ringmill/offload/detail/stderr_pipe.hpp>
 #include <ringmill/offload/pool_task.hpp>
 #include <ringmill/runtime/detail/unique_ptr.hpp>
 
@@ -17,8 +19,8 @@ class worker_slot {
     empty,     ///< no process
     starting,  ///< asked for, and not ready yet
     idle,
-    running,
-    dying,  ///< killed, or known to be dead; nothing that it writes counts any more
+    running,  ///< it has tasks
+    dying,    ///< killed, or known to be dead; nothing that it writes counts any more
   };
 
   worker_slot(pool_core& pool, std::uint32_t index);
@@ -35,6 +37,14 @@ class worker_slot {
   /// The process is gone: ready for the next one.
   void clear() noexcept;
 
+  // Its tasks: what the channel has in flight, in order. Null where a task was called back, or has ended already.
+  pool_task*& task_at(std::uint32_t sequence) noexcept { return tasks_[sequence % ring_entries]; }
+  std::uint32_t first = 1;  ///< the number of the oldest
+  std::uint32_t end() const noexcept { return channel->first_unanswered() + channel->in_flight(); }
+  std::uint32_t in_flight() const noexcept { return end() - first; }
+  /// The one that it runs, or null.
+  pool_task* head() noexcept { return in_flight() ? task_at(first) : nullptr; }
+
   const std::uint32_t index;
   std::uint32_t generation = 0;
   state now = state::empty;
@@ -42,13 +52,23 @@ class worker_slot {
   bool is_ready = false;  ///< it has said so; it gets tasks once its pid is known too
   fd pidfd;
   std::unique_ptr<host_channel> channel;
+  std::unique_ptr<stderr_pipe> errors;
   fd doorbell;  ///< an eventfd, where the kernel has no futex operation
-  pool_task* task = nullptr;
+
+  time_point head_since;                ///< when the task that it runs was begun
+  duration backlog = duration::zero();  ///< what the tasks behind that are expected to take
+  pool_task* condemned = nullptr;       ///< cancelled while it ran: it ends with the process
+
+  std::uint64_t answered = 0;
+  time_point born;
+  time_point memory_seen;  ///< when it was last looked at
+  double jitter = 1;       ///< by which its limits differ from the others'
 
  private:
   class futex_watch;
   class doorbell_watch;
   pool_core& pool_;
+  std::array<pool_task*, ring_entries> tasks_{};
   std::unique_ptr<futex_watch> futex_;
   std::unique_ptr<doorbell_watch> bell_;
 };
