@@ -7,7 +7,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <ctime>
@@ -21,23 +20,16 @@ namespace ringmill::detail {
 namespace {
 
 constexpr std::size_t largest_capacity = std::size_t{1} << 30;
-/// Of the large place, in the worker's memory.
-constexpr std::size_t output_begin = page_size + ring_entries * small_place;
-
-constexpr std::size_t small_begin(std::uint32_t sequence) noexcept {
-  return page_size + sequence % ring_entries * small_place;
-}
 
 [[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
 
-/// A page of header and an arena.
-fd make_memory(const char* name, std::size_t capacity) {
+fd make_memory(const char* name, std::size_t header, std::size_t capacity) {
   if (capacity > largest_capacity) {
     throw std::invalid_argument("the memory shared with a worker is at most 1 GiB in each direction");
   }
   fd memory(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!memory) fail("memfd_create");
-  if (ftruncate(memory.number(), static_cast<off_t>(page_size + capacity)) < 0) fail("ftruncate of shared memory");
+  if (ftruncate(memory.number(), static_cast<off_t>(header + capacity)) < 0) fail("ftruncate of shared memory");
   return memory;
 }
 
@@ -57,6 +49,10 @@ Page& page_at(const mapping& memory) noexcept {
   return *reinterpret_cast<Page*>(memory.data());
 }
 
+const std::uint32_t* address_of(const shared_memory::word& futex) noexcept {
+  return reinterpret_cast<const std::uint32_t*>(&futex);
+}
+
 }  // namespace
 
 void violated(const char* what) {
@@ -64,17 +60,22 @@ void violated(const char* what) {
 }
 
 void shared_memory::wait(const word& futex, std::uint32_t expected) noexcept {
-  syscall(SYS_futex, reinterpret_cast<const std::uint32_t*>(&futex), FUTEX_WAIT, expected, nullptr, nullptr, 0);
+  syscall(SYS_futex, address_of(futex), FUTEX_WAIT, expected, nullptr, nullptr, 0);
 }
 
 void shared_memory::wake(const word& futex) noexcept {
-  syscall(SYS_futex, reinterpret_cast<const std::uint32_t*>(&futex), FUTEX_WAKE, 1, nullptr, nullptr, 0);
+  syscall(SYS_futex, address_of(futex), FUTEX_WAKE, 1, nullptr, nullptr, 0);
 }
 
 void shared_memory::wake_host(const word& futex, int doorbell) noexcept {
   if (doorbell < 0) return wake(futex);
   const std::uint64_t one = 1;
   [[maybe_unused]] const ssize_t written = ::write(doorbell, &one, sizeof one);
+}
+
+void shared_memory::pause(const word&) noexcept {
+  constexpr timespec moment{0, 20'000};
+  nanosleep(&moment, nullptr);
 }
 
 mapping::mapping(int memory, std::size_t size, bool writable) : size_(size) {
@@ -90,17 +91,19 @@ mapping::~mapping() {
 }
 
 host_channel::host_channel(std::size_t input_capacity, std::size_t output_capacity, std::uint32_t generation)
-    : input_capacity_(input_capacity),
-      output_capacity_(output_capacity),
-      generation_(generation),
+    : host_channel(input_capacity, output_capacity, generation,
+                   make_memory("ringmill requests", page_size, input_capacity),
+                   make_memory("ringmill responses", output_places::large_offset, output_capacity)) {}
+
+host_channel::host_channel(std::size_t input_capacity, std::size_t output_capacity, std::uint32_t generation,
+                           fd requests, fd responses)
+    : request_memory_(std::move(requests)),
+      response_memory_(std::move(responses)),
+      requests_(request_memory_.number(), page_size + input_capacity, true),
+      responses_(response_memory_.number(), output_places::large_offset + output_capacity, false),
+      protocol_(page_at<request_page>(requests_), page_at<const response_page>(responses_), generation,
+                output_places(output_capacity)),
       input_(input_capacity) {
-  if (input_capacity > largest_capacity || output_capacity > largest_capacity) {
-    throw std::invalid_argument("the memory shared with a worker is at most 1 GiB in each direction");
-  }
-  request_memory_ = make_memory("ringmill requests", page_size + input_capacity);
-  response_memory_ = make_memory("ringmill responses", output_begin + output_capacity);
-  requests_ = mapping(request_memory_.number(), page_size + input_capacity, true);
-  responses_ = mapping(response_memory_.number(), output_begin + output_capacity, true);
   // The host's own mapping stays writable; nobody can make another one, or shrink it under the reader (SIGBUS).
   seal(request_memory_, F_SEAL_FUTURE_WRITE);
   seal(response_memory_, 0);
@@ -112,92 +115,30 @@ void host_channel::forget_descriptors() noexcept {
 }
 
 std::byte* host_channel::reserve(std::size_t argument_bytes) noexcept {
-  if (in_flight() == ring_entries) return nullptr;
-  const std::optional<std::size_t> place = input_.find(argument_bytes);
-  if (!place) return nullptr;
-  reserved_ = *place;
-  return requests_.data() + page_size + *place;
+  if (!protocol_.has_room()) return nullptr;
+  const std::optional<std::size_t> found = input_.find(argument_bytes);
+  if (!found) return nullptr;
+  reserved_ = page_size + *found;
+  return requests_.data() + reserved_;
 }
 
 std::uint32_t host_channel::post(std::uint64_t function, std::size_t argument_bytes) noexcept {
-  input_.take(reserved_, argument_bytes);
-  request_page& header = request_header();
-  const std::uint32_t sequence = requests_posted_ + 1;
-  request_entry& entry = header.ring[requests_posted_ % ring_entries];
-  entry.sequence = sequence;
-  entry.generation = generation_;
-  entry.function = function;
-  entry.input_offset = static_cast<std::uint32_t>(reserved_);
-  entry.input_length = static_cast<std::uint32_t>(argument_bytes);
-  header.wish[sequence % ring_entries].store(static_cast<std::uint32_t>(call_wish::run), std::memory_order_relaxed);
-  requests_posted_ = sequence;
-  header.tail.store(requests_posted_, std::memory_order_seq_cst);
-  // Advice of the worker's: if it lies, it is not woken.
-  if (response_header().worker_asleep.load(std::memory_order_seq_cst) != 0) futex_wake(header.tail);
-  return sequence;
-}
-
-// The worker says that it begins, then looks at the wish; the host says its wish, then looks whether it has begun. One
-// of the two sees the other.
-bool host_channel::revoke(std::uint32_t sequence) noexcept {
-  request_header().wish[sequence % ring_entries].store(static_cast<std::uint32_t>(call_wish::skip),
-                                                       std::memory_order_seq_cst);
-  return !has_started(sequence);
-}
-
-void host_channel::ask_to_stop(std::uint32_t sequence) noexcept {
-  request_header().wish[sequence % ring_entries].store(static_cast<std::uint32_t>(call_wish::stop),
-                                                       std::memory_order_relaxed);
-}
-
-bool host_channel::was_called_back(std::uint32_t sequence) const noexcept {
-  return request_header().wish[sequence % ring_entries].load(std::memory_order_relaxed) !=
-         static_cast<std::uint32_t>(call_wish::run);
-}
-
-bool host_channel::has_started(std::uint32_t sequence) const noexcept {
-  const std::uint32_t started = response_header().started.load(std::memory_order_seq_cst);
-  return static_cast<std::int32_t>(started - sequence) >= 0;
-}
-
-float host_channel::progress_of(std::uint32_t sequence) const noexcept {
-  const std::uint64_t said = response_header().progress.load(std::memory_order_relaxed);
-  if (static_cast<std::uint32_t>(said >> 32) != sequence) return -1;
-  const float done = std::bit_cast<float>(static_cast<std::uint32_t>(said));
-  return done >= 0 && done <= 1 ? done : -1;  // not a number: neither
+  input_.take(reserved_ - page_size, argument_bytes);
+  return protocol_.post(function, {static_cast<std::uint32_t>(reserved_), static_cast<std::uint32_t>(argument_bytes)});
 }
 
 std::optional<response> host_channel::take() {
-  response_page& header = response_header();
-  // The first answer says that the worker is ready; after it there is one for each request.
-  const std::uint32_t owed = requests_posted_ + 1 - responses_taken_;
-  const std::uint32_t count = header.tail.load(std::memory_order_acquire) - responses_taken_;
-  if (count == 0) return std::nullopt;
-  if (count > owed) violated("more answers than requests");
-
-  const response_entry entry = copy_once(header.ring[responses_taken_ % ring_entries]);
-  if (entry.generation != generation_) violated("its generation");
-  if (entry.sequence != responses_taken_) violated("its sequence number");
-  const auto status = static_cast<response_status>(entry.status);
-  if (status < response_status::ready || status > response_status::stopped) violated("its status");
-  if ((status == response_status::ready) != (entry.sequence == 0)) violated("its status");
-  const std::size_t size = entry.offset == output_begin ? output_capacity_ : small_place;
-  if (entry.offset != output_begin && entry.offset != small_begin(entry.sequence)) violated("its place in memory");
-  if (entry.length > size) violated("its length");
-  if (status == response_status::too_large && entry.needed <= output_capacity_) violated("the size that it needs");
-  ++responses_taken_;
-  if (entry.sequence != 0) input_.give_back();
-  return response{
-      status, entry.sequence, entry.run_time, {responses_.data() + entry.offset, entry.length}, entry.needed};
+  const std::optional<checked_answer> answer = protocol_.take();
+  if (!answer) return std::nullopt;
+  if (answer->status != response_status::ready) input_.give_back();
+  return response{answer->status,
+                  answer->sequence,
+                  answer->run_time,
+                  {responses_.data() + answer->where.offset, answer->where.length},
+                  answer->needed};
 }
 
-void host_channel::done_reading() noexcept {
-  request_header().answers_read.store(responses_taken_, std::memory_order_release);
-}
-
-const std::uint32_t* host_channel::futex_word() const noexcept {
-  return reinterpret_cast<const std::uint32_t*>(&protocol_.futex());
-}
+const std::uint32_t* host_channel::futex_word() const noexcept { return address_of(protocol_.futex()); }
 
 worker_channel::worker_channel(int request_memory, int response_memory, int doorbell)
     : requests_(request_memory, size_of_file(request_memory), false),
@@ -205,70 +146,25 @@ worker_channel::worker_channel(int request_memory, int response_memory, int door
       protocol_(page_at<const request_page>(requests_), page_at<response_page>(responses_), doorbell) {}
 
 std::span<const std::byte> worker_channel::input(const request_entry& request) const noexcept {
-  return {requests_.data() + page_size + request.input_offset, request.input_length};
+  return {requests_.data() + request.input_offset, request.input_length};
 }
 
-bool worker_channel::begin(const request_entry& request) noexcept {
-  response_header().started.store(request.sequence, std::memory_order_seq_cst);
-  return request_header().wish[request.sequence % ring_entries].load(std::memory_order_seq_cst) !=
-         static_cast<std::uint32_t>(call_wish::skip);
-}
-
-bool worker_channel::is_asked_to_stop(const request_entry& request) const noexcept {
-  return request_header().wish[request.sequence % ring_entries].load(std::memory_order_relaxed) ==
-         static_cast<std::uint32_t>(call_wish::stop);
-}
-
-void worker_channel::report_progress(const request_entry& request, float done) noexcept {
-  const std::uint64_t said = std::uint64_t{request.sequence} << 32 | std::bit_cast<std::uint32_t>(done);
-  response_header().progress.store(said, std::memory_order_relaxed);
-  wake_host();
+std::span<std::byte> worker_channel::memory_at(place where) const noexcept {
+  return {responses_.data() + where.offset, where.length};
 }
 
 std::span<std::byte> worker_channel::small_output(const request_entry& request) const noexcept {
-  return {responses_.data() + small_begin(request.sequence), small_place};
+  return memory_at(output_places::small(request.sequence));
 }
 
-std::span<std::byte> worker_channel::large_output() const noexcept {
-  return {responses_.data() + output_begin, request_header().output_capacity};
-}
-
-void worker_channel::wait_for_large_output(const request_entry& request) const noexcept {
-  // Rare: it takes a result of more than small_place just behind another one that the host has not looked at.
-  constexpr timespec moment{0, 20'000};
-  while (request_header().answers_read.load(std::memory_order_acquire) != request.sequence) {
-    nanosleep(&moment, nullptr);
-  }
-}
+std::span<std::byte> worker_channel::large_output() const noexcept { return memory_at(protocol_.places().large()); }
 
 void worker_channel::answer(const request_entry& request, response_status status, std::span<const std::byte> payload,
-                            std::uint64_t needed, std::uint32_t run_time) {
-  const std::size_t offset =
-      payload.empty() ? small_begin(request.sequence) : static_cast<std::size_t>(payload.data() - responses_.data());
-  publish({request.sequence, request.generation, static_cast<std::uint32_t>(status), static_cast<std::uint32_t>(offset),
-           static_cast<std::uint32_t>(payload.size()), run_time, needed});
-}
-
-void worker_channel::announce_ready() {
-  publish({0, request_header().generation, static_cast<std::uint32_t>(response_status::ready),
-           static_cast<std::uint32_t>(small_begin(0)), 0, 0, 0});
-}
-
-void worker_channel::publish(const response_entry& entry) {
-  response_page& header = response_header();
-  header.ring[responses_posted_ % ring_entries] = entry;
-  header.tail.store(++responses_posted_, std::memory_order_seq_cst);
-  wake_host();
-}
-
-void worker_channel::wake_host() noexcept {
-  if (request_header().host_asleep.load(std::memory_order_seq_cst) == 0) return;
-  if (doorbell_ < 0) {
-    futex_wake(response_header().tail);
-  } else {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = ::write(doorbell_, &one, sizeof one);
-  }
+                            std::uint64_t needed, std::uint32_t run_time) noexcept {
+  place where = output_places::small(request.sequence);
+  if (!payload.empty()) where.offset = static_cast<std::uint32_t>(payload.data() - responses_.data());
+  where.length = static_cast<std::uint32_t>(payload.size());
+  protocol_.answer(request, status, where, needed, run_time);
 }
 
 }  // namespace ringmill::detail

@@ -1,9 +1,5 @@
-// The shared memory between the host and one worker: two rings and two arenas. What is said in it, and what is
+// The shared memory between the host and one worker: two rings and two arenas. What is said in it, and what of that is
 // believed: offload/channel_protocol.hpp.
-//
-// The host allocates in both arenas and trusts nothing that it reads: it keeps its indices in private memory, copies
-// each answer once, and checks the copy. After a protocol_violation the worker has to be killed and the channel thrown
-// away.
 //
 // Several calls may be in flight; the worker runs them one after the other, and answers in that order. So the input
 // arena is a ring (offload/detail/input_ring.hpp). A result lies in the small place of its entry, or, if it is larger,
@@ -12,7 +8,6 @@
 
 #include <sys/types.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -21,6 +16,7 @@
 
 #include <ringmill/io/fd.hpp>
 #include <ringmill/offload/channel_layout.hpp>
+#include <ringmill/offload/channel_protocol.hpp>
 #include <ringmill/offload/detail/input_ring.hpp>
 #include <ringmill/offload/error.hpp>
 #include <ringmill/runtime/config.hpp>
@@ -52,7 +48,6 @@ class RINGMILL_API mapping {
 
 /// A checked answer. The payload is still the worker's to change: read it once (byte_reader does).
 struct response {
-  std::uint32_t sequence = 0;
   response_status status = response_status::ready;
   std::uint32_t sequence = 0;  ///< of its request
   std::uint32_t run_time = 0;  ///< in ns; the worker's word
@@ -62,12 +57,7 @@ struct response {
 
 /// The host's side. The memory lives as long as this, whatever the worker does.
 class RINGMILL_API host_channel {
-  using protocol = host_protocol<shared_memory>;
-
  public:
-  /// The most calls that can be open at a time.
-  static constexpr std::uint32_t window = protocol::window;
-
   /// Makes both memories, sealed. Capacities are at most 1 GiB. `generation` tells this channel from others of the
   /// slot.
   host_channel(std::size_t input_capacity, std::size_t output_capacity, std::uint32_t generation);
@@ -86,26 +76,26 @@ class RINGMILL_API host_channel {
   /// the call's number.
   std::uint32_t post(std::uint64_t function, std::size_t argument_bytes) noexcept;
   /// Calls that were published and not answered. The oldest has the number `first_unanswered()`.
-  std::uint32_t in_flight() const noexcept { return requests_posted_ + 1 - std::max(responses_taken_, 1U); }
-  std::uint32_t first_unanswered() const noexcept { return std::max(responses_taken_, 1U); }
+  std::uint32_t in_flight() const noexcept { return protocol_.in_flight(); }
+  std::uint32_t first_unanswered() const noexcept { return protocol_.first_unanswered(); }
 
   /// Calls it back. True if the worker will not start it, but answer `skipped`; false if it has begun (or says so).
-  bool revoke(std::uint32_t sequence) noexcept;
+  bool revoke(std::uint32_t sequence) noexcept { return protocol_.revoke(sequence); }
   /// Was `revoke` or `ask_to_stop` called for it?
-  bool was_called_back(std::uint32_t sequence) const noexcept;
+  bool was_called_back(std::uint32_t sequence) const noexcept { return protocol_.was_called_back(sequence); }
   /// Lets the function know, if it asks.
-  void ask_to_stop(std::uint32_t sequence) noexcept;
+  void ask_to_stop(std::uint32_t sequence) noexcept { protocol_.ask_to_stop(sequence); }
   /// The worker's word.
-  bool has_started(std::uint32_t sequence) const noexcept;
+  bool has_started(std::uint32_t sequence) const noexcept { return protocol_.has_started(sequence); }
   /// How much of the call is done, as the worker says: from 0 to 1, or less than 0 if it has not said.
-  float progress_of(std::uint32_t sequence) const noexcept;
+  float progress_of(std::uint32_t sequence) const noexcept { return protocol_.progress_of(sequence); }
 
-  /// The next answer, or nothing. Its payload stays until `done_reading`. Throws protocol_violation.
+  /// The next answer, or nothing. Its payload stays until `done_reading` or the next `post`. Throws protocol_violation,
+  /// once: then there is nothing more.
   std::optional<response> take();
-  void done_reading() noexcept;
+  void done_reading() noexcept { protocol_.done_reading(); }
 
-  /// Before waiting on `futex_word` for a change from `expected()`: says that a wake is wanted. After the wake all
-  /// answers have to be taken before waiting again.
+  /// Before waiting on `futex_word` for a change from `expected()`: says that a wake is wanted.
   void announce_sleep() noexcept { protocol_.announce_sleep(); }
   void announce_awake() noexcept { protocol_.announce_awake(); }
   const std::uint32_t* futex_word() const noexcept;
@@ -115,16 +105,13 @@ class RINGMILL_API host_channel {
   host_channel(std::size_t input_capacity, std::size_t output_capacity, std::uint32_t generation, fd requests,
                fd responses);
 
-  std::size_t input_capacity_;
-  std::size_t output_capacity_;
   fd request_memory_;
   fd response_memory_;
   mapping requests_;
   mapping responses_;
+  host_protocol<shared_memory> protocol_;
   input_ring input_;
   std::size_t reserved_ = 0;  ///< where the memory of the last `reserve` begins
-  std::uint32_t requests_posted_ = 0;
-  std::uint32_t responses_taken_ = 0;
 };
 
 /// The worker's side.
@@ -137,31 +124,25 @@ class RINGMILL_API worker_channel {
   request_entry next() noexcept { return protocol_.next(); }
   std::span<const std::byte> input(const request_entry& request) const noexcept;
   /// Says that it begins. False: answer `skipped` instead.
-  bool begin(const request_entry& request) noexcept;
-  bool is_asked_to_stop(const request_entry& request) const noexcept;
+  bool begin(const request_entry& request) noexcept { return protocol_.begin(request); }
+  bool is_asked_to_stop(const request_entry& request) const noexcept { return protocol_.is_asked_to_stop(request); }
   /// From 0 to 1; wakes the host if it sleeps.
-  void report_progress(const request_entry& request, float done) noexcept;
+  void report_progress(const request_entry& request, float done) noexcept { protocol_.report_progress(request, done); }
 
   /// The two places for a result. Before it writes into the large one, the worker waits until that is free.
   std::span<std::byte> small_output(const request_entry& request) const noexcept;
   std::span<std::byte> large_output() const noexcept;
-  void wait_for_large_output(const request_entry& request) const noexcept;
+  void wait_for_large_output(const request_entry& request) const noexcept { protocol_.wait_for_large_output(request); }
 
   /// Publishes an answer, whose payload begins one of the two places, and wakes the host if it sleeps.
   void answer(const request_entry& request, response_status status, std::span<const std::byte> payload = {},
-              std::uint64_t needed = 0, std::uint32_t run_time = 0);
+              std::uint64_t needed = 0, std::uint32_t run_time = 0) noexcept;
   /// The first of all answers: the worker has started.
   void announce_ready() noexcept { protocol_.announce_ready(); }
 
  private:
-  const request_page& request_header() const noexcept {
-    return *reinterpret_cast<const request_page*>(requests_.data());
-  }
-  response_page& response_header() const noexcept { return *reinterpret_cast<response_page*>(responses_.data()); }
-  void publish(const response_entry& entry);
-  void wake_host() noexcept;
+  std::span<std::byte> memory_at(place where) const noexcept;
 
-  int doorbell_;
   mapping requests_;
   mapping responses_;
   worker_protocol<shared_memory> protocol_;

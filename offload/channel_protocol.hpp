@@ -2,13 +2,15 @@
 // offload/channel.hpp makes, and without system calls but a futex wake.
 //
 // Up to `Memory::ring_entries` calls are open at a time, and answered in their order. The host trusts nothing that it
-// reads: its indices are private, each answer is copied once, and the copy is checked against what was asked. After a
-// protocol_violation nothing more is believed: the worker has to be killed and the memory thrown away.
+// reads: its indices are private, each answer is copied once, and the copy is checked. After a protocol_violation
+// nothing more is believed: the worker has to be killed and the memory thrown away.
 //
 // Why no wake-up is lost, no entry torn, and none overwritten before it was read: docs/design/offload_channel.md. The
-// memory orders below are all needed; the model checker of the tests finds what happens without each of them.
+// memory orders below are needed; the model checker of the tests shows what happens without them.
 #pragma once
 
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -21,23 +23,33 @@ namespace ringmill::detail {
 /// Throws protocol_violation.
 [[noreturn]] RINGMILL_API void violated(const char* what);
 
-/// A piece of an arena.
+/// A piece of a memory: offsets count from its beginning, the page of header included.
 struct place {
   std::uint32_t offset = 0;
   std::uint32_t length = 0;
 };
 
-/// What the host asks for.
-struct call {
-  std::uint64_t function = 0;
-  place input;   ///< where the arguments are
-  place output;  ///< where the result may go; the worker's until the answer was taken
+/// Where a result may lie: each place in the ring has a small one of its own, and there is a large one for all.
+class output_places {
+ public:
+  static constexpr std::uint32_t large_offset = page_size + ring_entries * small_place;
+
+  explicit output_places(std::size_t large_capacity) noexcept
+      : large_capacity_(static_cast<std::uint32_t>(large_capacity)) {}
+  static place small(std::uint32_t sequence) noexcept {
+    return {static_cast<std::uint32_t>(page_size + sequence % ring_entries * small_place), small_place};
+  }
+  place large() const noexcept { return {large_offset, large_capacity_}; }
+
+ private:
+  std::uint32_t large_capacity_;
 };
 
-/// An answer that was checked; `where` lies in the call's output.
+/// An answer that was checked.
 struct checked_answer {
   std::uint32_t sequence = 0;
   response_status status = response_status::ready;
+  std::uint32_t run_time = 0;  ///< in ns; the worker's word
   place where;
   std::uint64_t needed = 0;
 };
@@ -48,42 +60,54 @@ class host_protocol {
  public:
   static constexpr std::uint32_t window = Memory::ring_entries;
 
-  host_protocol(request_page_of<Memory>& requests, const response_page_of<Memory>& responses,
-                std::uint32_t generation) noexcept
-      : requests_(requests), responses_(responses), generation_(generation) {
+  host_protocol(request_page_of<Memory>& requests, const response_page_of<Memory>& responses, std::uint32_t generation,
+                output_places places) noexcept
+      : requests_(requests), responses_(responses), generation_(generation), places_(places) {
     requests_.generation = generation;
+    requests_.output_capacity = places.large().length;
   }
 
-  /// Answers still to come: one for each call, and one that says that the worker is ready.
-  std::uint32_t owed() const noexcept { return added_ + 1 - taken_; }
-  /// For one more call.
+  /// Calls without an answer. The oldest has the number `first_unanswered`.
+  std::uint32_t in_flight() const noexcept { return posted_ + 1 - first_unanswered(); }
+  std::uint32_t first_unanswered() const noexcept { return is_ready_ ? taken_ : taken_ + 1; }
+  /// For one more call: each open one has a place in both rings, and so has the announcement until it is taken.
   bool has_room() const noexcept { return owed() < window; }
 
-  /// Adds a call, which the worker sees after `publish`; gives its number. Only if there is room.
-  std::uint32_t add(const call& what) {
-    RINGMILL_CHECK(has_room(), "a worker's channel was given more calls than its window holds");
-    const std::uint32_t sequence = ++added_;
-    open_call& kept = open_[sequence % window];
-    if (kept.is_cancelled) requests_.cancelled[sequence % window].store(0, std::memory_order_relaxed);
-    kept = {what.output, false};
+  /// Publishes a call, and wakes the worker if it sleeps; gives its number. Only if there is room. From here on the
+  /// payload of the answer that was `window` calls ago may be overwritten.
+  std::uint32_t post(std::uint64_t function, place input) {
+    RINGMILL_CHECK(has_room(), "a worker's channel was given more calls than its rings hold");
+    const std::uint32_t sequence = ++posted_;
+    set_wish(sequence, call_wish::run, std::memory_order_relaxed);
     Memory::write(requests_.ring[sequence % window],
-                  request_entry{sequence, generation_, what.function, what.input.offset, what.input.length,
-                                what.output.offset, what.output.length});
+                  request_entry{sequence, generation_, function, input.offset, input.length});
+    requests_.tail.store(sequence, std::memory_order_seq_cst);
+    // The worker's word: if it lies, it is not woken.
+    if (responses_.worker_asleep.load(std::memory_order_seq_cst) != 0) Memory::wake(requests_.tail);
     return sequence;
   }
 
-  /// Shows the worker what was added, once for a batch, and wakes it if it sleeps.
-  void publish() {
-    requests_.tail.store(added_, std::memory_order_seq_cst);
-    // The worker's word: if it lies, it is not woken.
-    if (responses_.worker_asleep.load(std::memory_order_seq_cst) != 0) Memory::wake(requests_.tail);
+  /// Calls an open call back. True if the worker will not start it, but answer `skipped`; false if it has begun (or
+  /// says so). The worker says that it begins, then looks at the wish; here it is the other way round: one of the two
+  /// sees the other.
+  bool revoke(std::uint32_t sequence) {
+    set_wish(sequence, call_wish::skip, std::memory_order_seq_cst);
+    return !has_started(sequence);
   }
-
-  /// Lets the worker know that nobody wants this open call any more. It answers all the same, when it likes.
-  void cancel(std::uint32_t sequence) {
-    if (!is_open(sequence)) return;
-    open_[sequence % window].is_cancelled = true;
-    requests_.cancelled[sequence % window].store(1, std::memory_order_relaxed);
+  /// Lets the function know, if it asks.
+  void ask_to_stop(std::uint32_t sequence) { set_wish(sequence, call_wish::stop, std::memory_order_relaxed); }
+  /// Was one of these two called for it?
+  bool was_called_back(std::uint32_t sequence) const noexcept { return wishes_[sequence % window] != call_wish::run; }
+  /// Whether the worker says that it has begun with an open call. It may lie, about itself only.
+  bool has_started(std::uint32_t sequence) const {
+    return static_cast<std::int32_t>(responses_.started.load(std::memory_order_seq_cst) - sequence) >= 0;
+  }
+  /// How much of the call is done, as the worker says: from 0 to 1, or less than 0 if it has not said.
+  float progress_of(std::uint32_t sequence) const {
+    const std::uint64_t said = responses_.progress.load(std::memory_order_relaxed);
+    if (static_cast<std::uint32_t>(said >> 32) != sequence) return -1;
+    const float done = std::bit_cast<float>(static_cast<std::uint32_t>(said));
+    return done >= 0 && done <= 1 ? done : -1;  // not a number: neither
   }
 
   /// The next answer, or nothing. Throws protocol_violation, once; from then on there is nothing.
@@ -94,54 +118,55 @@ class host_protocol {
     if (count > owed()) violated("more answers than calls");
     const checked_answer answer = check(Memory::read(responses_.ring[taken_ % window]));
     is_closed_ = false;
+    is_ready_ = true;
     ++taken_;
     return answer;
   }
+  /// The payloads of all answers so far have been read: the large place is free for the next.
+  void done_reading() { requests_.answers_read.store(taken_, std::memory_order_release); }
 
-  /// Whether the worker says that it has begun with an open call. It may lie, about itself only.
-  bool has_started(std::uint32_t sequence) const {
-    return static_cast<std::int32_t>(responses_.started.load(std::memory_order_relaxed) - sequence) >= 0;
-  }
-
-  /// Asks to be woken from now on: then wait for `futex` to differ from `expected()`, or for the doorbell, and take.
+  /// Asks to be woken from now on: then wait for `futex` to differ from `expected`, or for the doorbell, and take all
+  /// that is there before waiting again.
   void announce_sleep() { requests_.host_asleep.store(1, std::memory_order_seq_cst); }
   void announce_awake() { requests_.host_asleep.store(0, std::memory_order_relaxed); }
   const typename Memory::word& futex() const noexcept { return responses_.tail; }
   std::uint32_t expected() const noexcept { return taken_; }
 
  private:
-  struct open_call {
-    place output;
-    bool is_cancelled = false;
-  };
+  /// Answers still to come, the announcement included.
+  std::uint32_t owed() const noexcept { return posted_ + 1 - taken_; }
 
-  bool is_open(std::uint32_t sequence) const noexcept {
-    return sequence - taken_ < owed() && (is_ready_ || sequence != taken_);
+  void set_wish(std::uint32_t sequence, call_wish wish, std::memory_order order) {
+    wishes_[sequence % window] = wish;
+    requests_.wish[sequence % window].store(static_cast<std::uint32_t>(wish), order);
   }
 
-  checked_answer check(const response_entry& entry) {
+  checked_answer check(const response_entry& entry) const {
     if (entry.generation != generation_) violated("its generation");
     if (entry.sequence != taken_) violated("its sequence number");
     const auto status = static_cast<response_status>(entry.status);
-    if (status < response_status::ready || status > response_status::cancelled) violated("its status");
+    if (status < response_status::ready || status > response_status::stopped) violated("its status");
     if ((status == response_status::ready) == is_ready_) violated("its status");
-    const open_call asked = is_ready_ ? open_[taken_ % window] : open_call();
-    if (status == response_status::cancelled && !asked.is_cancelled) violated("its status");
-    const place given = asked.output;
-    is_ready_ = true;
-    if (entry.offset != given.offset || entry.length > given.length) violated("its place in memory");
-    if (status == response_status::too_large && entry.needed <= given.length) violated("the size that it needs");
-    return {entry.sequence, status, {entry.offset, entry.length}, entry.needed};
+    const bool ended_early = status == response_status::skipped || status == response_status::stopped;
+    if (ended_early && !was_called_back(taken_)) violated("its status");
+    const place given = entry.offset == output_places::large_offset ? places_.large() : output_places::small(taken_);
+    if (entry.offset != given.offset) violated("its place in memory");
+    if (entry.length > given.length) violated("its length");
+    if (status == response_status::too_large && entry.needed <= places_.large().length) {
+      violated("the size that it needs");
+    }
+    return {entry.sequence, status, entry.run_time, {entry.offset, entry.length}, entry.needed};
   }
 
   request_page_of<Memory>& requests_;
   const response_page_of<Memory>& responses_;
   std::uint32_t generation_;
-  std::uint32_t added_ = Memory::first_number;  ///< the last call's number
-  std::uint32_t taken_ = Memory::first_number;  ///< the next answer's number
+  output_places places_;
+  std::uint32_t posted_ = Memory::first_number;  ///< the last call's number
+  std::uint32_t taken_ = Memory::first_number;   ///< the next answer's number
   bool is_ready_ = false;
   bool is_closed_ = false;
-  open_call open_[window];  ///< what was given with each open call
+  call_wish wishes_[window] = {};
 };
 
 /// The worker's end.
@@ -159,30 +184,55 @@ class worker_protocol {
       if (requests_.tail.load(std::memory_order_seq_cst) == taken_) Memory::wait(requests_.tail, taken_);
       responses_.worker_asleep.store(0, std::memory_order_relaxed);
     }
-    responses_.started.store(++taken_, std::memory_order_relaxed);
-    return Memory::read(requests_.ring[taken_ % Memory::ring_entries]);
+    return Memory::read(requests_.ring[++taken_ % Memory::ring_entries]);
   }
 
-  bool is_cancelled(const request_entry& request) const {
-    return requests_.cancelled[request.sequence % Memory::ring_entries].load(std::memory_order_relaxed) != 0;
+  /// Says that it begins. False: answer `skipped` instead.
+  bool begin(const request_entry& request) {
+    responses_.started.store(request.sequence, std::memory_order_seq_cst);
+    return wish(request, std::memory_order_seq_cst) != call_wish::skip;
+  }
+  bool is_asked_to_stop(const request_entry& request) const {
+    return wish(request, std::memory_order_relaxed) == call_wish::stop;
+  }
+  /// From 0 to 1; wakes the host if it sleeps.
+  void report_progress(const request_entry& request, float done) {
+    responses_.progress.store(std::uint64_t{request.sequence} << 32 | std::bit_cast<std::uint32_t>(done),
+                              std::memory_order_relaxed);
+    wake_host();
+  }
+
+  output_places places() const noexcept { return output_places(requests_.output_capacity); }
+  /// Until the host has read all earlier answers, and with them what lies in the large place.
+  void wait_for_large_output(const request_entry& request) const {
+    while (requests_.answers_read.load(std::memory_order_acquire) != request.sequence) {
+      Memory::pause(requests_.answers_read);
+    }
   }
 
   /// The first of all answers: the worker has started.
   void announce_ready() {
-    publish(
-        {Memory::first_number, requests_.generation, static_cast<std::uint32_t>(response_status::ready), 0, 0, 0, 0});
+    const std::uint32_t sequence = Memory::first_number;
+    publish({sequence, requests_.generation, static_cast<std::uint32_t>(response_status::ready),
+             output_places::small(sequence).offset, 0, 0, 0});
   }
-
-  /// Publishes the answer to the call that was taken first of those open, and wakes the host if it sleeps.
-  void answer(const request_entry& request, response_status status, std::uint32_t length, std::uint64_t needed) {
-    publish({request.sequence, request.generation, static_cast<std::uint32_t>(status), request.output_offset, length, 0,
-             needed});
+  /// Publishes the answer to the oldest call that was taken and not answered, and wakes the host if it sleeps.
+  void answer(const request_entry& request, response_status status, place payload, std::uint64_t needed,
+              std::uint32_t run_time) {
+    publish({request.sequence, request.generation, static_cast<std::uint32_t>(status), payload.offset, payload.length,
+             run_time, needed});
   }
 
  private:
+  call_wish wish(const request_entry& request, std::memory_order order) const {
+    return static_cast<call_wish>(requests_.wish[request.sequence % Memory::ring_entries].load(order));
+  }
   void publish(const response_entry& entry) {
     Memory::write(responses_.ring[posted_ % Memory::ring_entries], entry);
     responses_.tail.store(++posted_, std::memory_order_seq_cst);
+    wake_host();
+  }
+  void wake_host() {
     if (requests_.host_asleep.load(std::memory_order_seq_cst) != 0) Memory::wake_host(responses_.tail, doorbell_);
   }
 

@@ -67,13 +67,7 @@ class RINGMILL_API deadline_exceeded : public timeout_error {
   bool was_running_;
 };
 
-/// `try_run` only: as many tasks wait as pool_options allows.
-class RINGMILL_API queue_full : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
-/// As many tasks or calls wait as the pool's options allow.
+/// As many tasks or calls wait as the pool's options allow: from process_pool::try_run, and from a thread_pool.
 class RINGMILL_API queue_full : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

@@ -96,7 +96,7 @@ TEST_CASE("an answer before the worker is ready is refused") {
 TEST_CASE("the rings go round") {
   scene all;
   auto request = all.start_one();
-  for (std::uint32_t turn = 1; turn < 5 * detail::host_channel::window; ++turn) {
+  for (std::uint32_t turn = 1; turn < 5 * detail::ring_entries; ++turn) {
     CHECK(request.sequence == turn);
     all.worker.answer(request, response_status::value);
     REQUIRE(all.host.take());
