@@ -347,8 +347,7 @@ TEST_CASE("a cancel and a time limit reach the function through its stop token")
     int failures = 0;
     while (failures == 0) {
       try {
-        const bool ended = co_await rm::move_on_after(1s, pool.run(fails_when_stopped));
-        CHECK_FALSE(ended);
+        static_cast<void>(co_await rm::move_on_after(1s, pool.run(fails_when_stopped)));
       } catch (const std::runtime_error&) {
         ++failures;
       }
@@ -580,6 +579,9 @@ TEST_CASE("out of threads: the first call says so and what to do; with one threa
 }
 
 TEST_CASE("a pool that is destroyed while its calls are awaited says so") {
+#if defined(RINGMILL_TSAN)
+  MESSAGE("not under ThreadSanitizer: it allows no threads in a child of a program that has some");
+#else
   const std::string said = support::death_of([] {
     auto body = []() -> rm::task<> {
       auto pool = std::make_unique<rm::thread_pool>();
@@ -595,6 +597,7 @@ TEST_CASE("a pool that is destroyed while its calls are awaited says so") {
     run(body());
   });
   CHECK(said.find("a thread_pool was destroyed while its calls are awaited") != std::string::npos);
+#endif
 }
 
 TEST_CASE("a forked child has a default pool of its own, and may not use its parent's others") {
