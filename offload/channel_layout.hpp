@@ -1,4 +1,4 @@
-// What lies in the memory that the host shares with one worker. docs/design/channel.md says why it is so.
+// What lies in the memory that the host shares with one worker. docs/design/offload_channel.md says why it is so.
 //
 //   A, written by the host, read-only for the worker:   [ request_page | input arena ]
 //   B, written by the worker, read by the host:         [ response_page | a small place for each entry | large place ]
