@@ -161,4 +161,26 @@ class call_options {
   bool at_most_once_ = false;
 };
 
+/// How `process_pool::map` goes about it (offload/map.hpp).
+class map_options {
+ public:
+  map_options() noexcept {}
+  /// Results come as they are there, not in the order of the range.
+  map_options& as_completed() noexcept { return ordered_ = false, *this; }
+  /// Most elements that are with workers or wait for an earlier one, 16384 by default: the bound of the memory.
+  map_options& window(std::size_t elements) noexcept { return window_ = elements ? elements : 1, *this; }
+  /// For every chunk. A chunk that runs longer than run_timeout is killed, and tried again in halves: only a call that
+  /// takes so long alone gets deadline_exceeded.
+  map_options& call(call_options how) { return call_ = std::move(how), *this; }
+
+  bool is_ordered() const noexcept { return ordered_; }
+  std::size_t window() const noexcept { return window_; }
+  const call_options& call() const noexcept { return call_; }
+
+ private:
+  bool ordered_ = true;
+  std::size_t window_ = 16 * 1024;
+  call_options call_;
+};
+
 }  // namespace ringmill

@@ -203,6 +203,7 @@ void pool_core::take_answer(worker_slot& slot, const response& answer, time_poin
     slot.task_at(answer.sequence) = nullptr;
     requeue(*task);
   } else if (task) {
+    task->run_time_ = answer.run_time;
     read_answer(*task, answer);  // throws: the task is still its own, and blamed
     statistics_.run_time.record(now - slot.head_since);
     statistics_.bytes_out += answer.payload.size();

@@ -14,6 +14,7 @@
 #include <ringmill/offload/channel.hpp>
 #include <ringmill/offload/detail/current_call.hpp>
 #include <ringmill/offload/exception_codec.hpp>
+#include <ringmill/offload/in_worker.hpp>
 #include <ringmill/offload/process_init.hpp>
 #include <ringmill/offload/registry.hpp>
 

@@ -55,7 +55,7 @@ class pool_core {
   event& idle() noexcept { return idle_; }
   std::vector<int> worker_pids() const;
   pool_statistics stats() const;
-  const function_profile* profile_of(function_id function) const noexcept;
+  std::size_t worker_count() const noexcept { return options_.workers(); }
 
  private:
   class control_watch;
