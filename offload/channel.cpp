@@ -1,4 +1,5 @@
 #include <ringmill/offload/channel.hpp>
+#include <ringmill/offload/detail/fault_point.hpp>
 
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -30,7 +31,7 @@ constexpr std::size_t small_begin(std::uint32_t sequence) noexcept {
 [[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
 
 fd make_memory(const char* name, std::size_t size) {
-  fd memory(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  fd memory(RINGMILL_SHORTAGE_POINT("memfd") ? -1 : memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!memory) fail("memfd_create");
   if (ftruncate(memory.number(), static_cast<off_t>(size)) < 0) fail("ftruncate of shared memory");
   return memory;
@@ -64,7 +65,9 @@ T copy_once(const T& shared) noexcept {
 }  // namespace
 
 mapping::mapping(int memory, std::size_t size, bool writable) : size_(size) {
-  address_ = mmap(nullptr, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, memory, 0);
+  address_ = RINGMILL_SHORTAGE_POINT("mmap")
+                 ? MAP_FAILED
+                 : mmap(nullptr, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, memory, 0);
   if (address_ == MAP_FAILED) {
     address_ = nullptr;
     fail("mmap of shared memory");
@@ -119,9 +122,11 @@ std::uint32_t host_channel::post(std::uint64_t function, std::size_t argument_by
   entry.function = function;
   entry.input_offset = static_cast<std::uint32_t>(reserved_);
   entry.input_length = static_cast<std::uint32_t>(argument_bytes);
+  RINGMILL_FAULT_POINT("host_request_written");
   header.wish[sequence % ring_entries].store(static_cast<std::uint32_t>(call_wish::run), std::memory_order_relaxed);
   requests_posted_ = sequence;
   header.tail.store(requests_posted_, std::memory_order_seq_cst);
+  RINGMILL_FAULT_POINT("host_request_published");
   // Advice of the worker's: if it lies, it is not woken.
   if (response_header().worker_asleep.load(std::memory_order_seq_cst) != 0) futex_wake(header.tail);
   return sequence;
@@ -176,6 +181,7 @@ std::optional<response> host_channel::take() {
   if (entry.length > size) violated("its length");
   if (status == response_status::too_large && entry.needed <= output_capacity_) violated("the size that it needs");
   ++responses_taken_;
+  RINGMILL_FAULT_POINT("host_answer_taken");
   if (entry.sequence != 0) input_.give_back();
   return response{
       status, entry.sequence, entry.run_time, {responses_.data() + entry.offset, entry.length}, entry.needed};
@@ -265,8 +271,11 @@ void worker_channel::announce_ready() {
 
 void worker_channel::publish(const response_entry& entry) {
   response_page& header = response_header();
+  RINGMILL_FAULT_POINT("answer_made");
   header.ring[responses_posted_ % ring_entries] = entry;
+  RINGMILL_FAULT_POINT("answer_written");
   header.tail.store(++responses_posted_, std::memory_order_seq_cst);
+  RINGMILL_FAULT_POINT("answer_published");
   wake_host();
 }
 

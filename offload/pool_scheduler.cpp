@@ -192,6 +192,7 @@ void pool_core::take_answers(worker_slot& slot) noexcept {
 void pool_core::take_answer(worker_slot& slot, const response& answer, time_point now) {
   if (answer.status == response_status::ready) {
     slot.is_ready = true;
+    if (slot.pid != 0) slot.is_here();
     pause_ = duration::zero();
     if (slot.pid != 0) slot.now = worker_slot::state::idle;
     return slot.channel->done_reading();
