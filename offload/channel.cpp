@@ -1,4 +1,5 @@
 #include <ringmill/offload/channel.hpp>
+#include <ringmill/offload/detail/fault_point.hpp>
 
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -79,7 +80,9 @@ void shared_memory::pause(const word&) noexcept {
 }
 
 mapping::mapping(int memory, std::size_t size, bool writable) : size_(size) {
-  address_ = mmap(nullptr, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, memory, 0);
+  address_ = RINGMILL_SHORTAGE_POINT("mmap")
+                 ? MAP_FAILED
+                 : mmap(nullptr, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, memory, 0);
   if (address_ == MAP_FAILED) {
     address_ = nullptr;
     fail("mmap of shared memory");

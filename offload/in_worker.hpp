@@ -14,6 +14,11 @@
 
 #include <ringmill/runtime/config.hpp>
 
+namespace ringmill::detail {
+/// What ends a function by stop_if_cancelled; never leaves the worker.
+class call_stopped {};
+}  // namespace ringmill::detail
+
 namespace ringmill::offload {
 
 /// Has the caller given up? A function that sees it may return early what it has: that result counts. It has as long as

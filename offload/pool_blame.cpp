@@ -75,8 +75,12 @@ void pool_core::bury(worker_slot& slot, const zygote_message& death) noexcept {
   take_answers(slot);
   const bool was_killed = slot.now == worker_slot::state::dying;
   slot.now = worker_slot::state::dying;  // nothing is given to it while the watch ends
-  slot.unwatch();
-  const std::string output = slot.errors->finish();
+  std::string output;
+  {
+    const deaf_section quiet(*this);
+    slot.unwatch();
+    output = slot.errors->finish();
+  }
   if (!was_killed && slot.pid != 0) ++statistics_.crashes[WIFSIGNALED(death.status) ? WTERMSIG(death.status) : 0];
   if (slot.condemned) finish_cancelled(*slot.condemned);
   if (!was_killed) {
@@ -119,8 +123,11 @@ void pool_core::bury_with_zygote(worker_slot& slot) noexcept {
     }
   }
   slot.kill();  // it dies with its zygote, but not before this
-  slot.unwatch();
-  slot.errors->finish();
+  {
+    const deaf_section quiet(*this);
+    slot.unwatch();
+    slot.errors->finish();
+  }
   if (slot.condemned) finish_cancelled(*slot.condemned);
   slot.clear();
 }

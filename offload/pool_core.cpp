@@ -199,11 +199,6 @@ std::vector<int> pool_core::worker_pids() const {
   return pids;
 }
 
-const function_profile* pool_core::profile_of(function_id function) const noexcept {
-  const auto place = profiles_.find(function);
-  return place == profiles_.end() ? nullptr : &place->second;
-}
-
 pool_statistics pool_core::stats() const {
   static constexpr const char* states[] = {"empty", "starting", "idle", "running", "dying"};
   pool_statistics now = statistics_;

@@ -28,12 +28,14 @@ class pool_core::control_watch final : public poll_op {
   ~control_watch() override {
     if (is_in_flight()) owner().cancel_and_wait(*this);
   }
-  void arm_again() { resubmit(); }
+  void arm_again() noexcept { resubmit(); }
 
  private:
   // The pool arms it again, or destroys it.
   void completed(std::int32_t result, std::uint32_t, bool) noexcept override {
-    if (result != -ECANCELED) pool_.zygote_spoke();
+    if (result == -ECANCELED) return;
+    if (pool_.is_deaf()) return arm_again();
+    pool_.zygote_spoke();
   }
   pool_core& pool_;
 };
@@ -50,13 +52,32 @@ pool_core::pool_core(const pool_options& options)
   require_process_init();
   idle_.set();
   start_zygote();
+  try {
+    start_first_workers();
+  } catch (...) {
+    ++deaf_;  // for good: the watches end with the members
+    throw;
+  }
+}
+
+void pool_core::start_first_workers() {
   const std::size_t count = options_.workers() + options_.warm_spares();
   for (std::uint32_t i = 0; i < count; ++i) slots_.push_back(std::make_unique<worker_slot>(*this, i));
-  for (auto& slot : slots_) start_worker(*slot);
+  for (auto& slot : slots_) {
+    try {
+      start_worker(*slot);
+    } catch (const std::system_error& error) {
+      slot->clear();
+      const int code = error.code().value();
+      if (code != EPIPE && code != ECONNRESET && code != EAGAIN) throw;
+      refill_later();  // the zygote is gone already, which the watch of it will tell, or is asked too much at once
+    }
+  }
 }
 
 pool_core::~pool_core() {
   RINGMILL_CHECK(outstanding_ == 0, "a process_pool was destroyed while its tasks are awaited");
+  ++deaf_;
   loop_.disarm(look_again_);
   loop_.disarm(start_again_);
   control_.reset();
@@ -95,6 +116,7 @@ void pool_core::start_worker(worker_slot& slot) {
   slot.channel->forget_descriptors();
   slot.errors->forget_write_end();
   slot.now = worker_slot::state::starting;
+  slot.expect_soon(options_.start_timeout());
   slot.born = ring_.now();
   slot.memory_seen = slot.born;
   // A few steps of the golden ratio, modulo one: spread evenly, and the same in every run.
@@ -144,6 +166,7 @@ void pool_core::heard(received_message& received) noexcept {
         slot.kill();  // wished for before its number was known
       } else if (slot.is_ready) {
         slot.now = worker_slot::state::idle;  // it was faster than the news of it
+        slot.is_here();
         dispatch();
       }
       break;
@@ -186,6 +209,16 @@ void pool_core::zygote_died() noexcept {
         std::make_exception_ptr(pool_unavailable("process_pool: its zygote dies again and again; see what it prints")));
   }
   refill();
+}
+
+void pool_core::lost_patience(worker_slot& slot) noexcept {
+  if (slot.now == worker_slot::state::starting && slot.pid != 0) {
+    // Its initializer hangs, or it was stopped. It counts as one that died while it started.
+    slot.expect_soon(options_.start_timeout());
+    slot.signal(SIGKILL);
+  } else {
+    zygote_.kill();  // it is the zygote that does nothing; when it is gone, a new one does it all again
+  }
 }
 
 /// Fills what is empty; if that is not possible now, later.

@@ -55,6 +55,9 @@ class pool_options {
     return initializer_ = detail::registration<Function>::id(), *this;
   }
 
+  /// The longest that a worker may take to start, its initializer included; then it is killed. 10 s by default.
+  pool_options& start_timeout(duration length) noexcept { return start_timeout_ = length, *this; }
+
   /// A worker is replaced, between two tasks, after so many of them; by default never. All three limits differ by up to
   /// a tenth from worker to worker, so that not all are replaced at once.
   pool_options& recycle_after_tasks(std::uint64_t count) noexcept { return recycle_tasks_ = count, *this; }
@@ -86,6 +89,7 @@ class pool_options {
   std::uint64_t recycle_after_tasks() const noexcept { return recycle_tasks_; }
   std::size_t recycle_above_memory() const noexcept { return recycle_memory_; }
   duration recycle_after() const noexcept { return recycle_age_; }
+  duration start_timeout() const noexcept { return start_timeout_; }
   duration quarantine() const noexcept { return quarantine_; }
   duration cancel_grace() const noexcept { return cancel_grace_; }
   const stderr_sink& on_stderr() const noexcept { return stderr_sink_; }
@@ -106,6 +110,7 @@ class pool_options {
   std::uint64_t recycle_tasks_ = 0;
   std::size_t recycle_memory_ = 0;
   duration recycle_age_ = duration::zero();
+  duration start_timeout_ = std::chrono::seconds(10);
   duration quarantine_ = std::chrono::seconds(30);
   duration cancel_grace_ = duration::zero();
   stderr_sink stderr_sink_;
@@ -159,6 +164,28 @@ class call_options {
   unsigned retries_ = 0;
   task_priority priority_ = task_priority::normal;
   bool at_most_once_ = false;
+};
+
+/// How `process_pool::map` goes about it (offload/map.hpp).
+class map_options {
+ public:
+  map_options() noexcept {}
+  /// Results come as they are there, not in the order of the range.
+  map_options& as_completed() noexcept { return ordered_ = false, *this; }
+  /// Most elements that are with workers or wait for an earlier one, 16384 by default: the bound of the memory.
+  map_options& window(std::size_t elements) noexcept { return window_ = elements ? elements : 1, *this; }
+  /// For every chunk. A chunk that runs longer than run_timeout is killed, and tried again in halves: only a call that
+  /// takes so long alone gets deadline_exceeded.
+  map_options& call(call_options how) { return call_ = std::move(how), *this; }
+
+  bool is_ordered() const noexcept { return ordered_; }
+  std::size_t window() const noexcept { return window_; }
+  const call_options& call() const noexcept { return call_; }
+
+ private:
+  bool ordered_ = true;
+  std::size_t window_ = 16 * 1024;
+  call_options call_;
 };
 
 }  // namespace ringmill

@@ -192,6 +192,7 @@ void pool_core::take_answers(worker_slot& slot) noexcept {
 void pool_core::take_answer(worker_slot& slot, const response& answer, time_point now) {
   if (answer.status == response_status::ready) {
     slot.is_ready = true;
+    if (slot.pid != 0) slot.is_here();
     pause_ = duration::zero();
     if (slot.pid != 0) slot.now = worker_slot::state::idle;
     return slot.channel->done_reading();
@@ -203,6 +204,7 @@ void pool_core::take_answer(worker_slot& slot, const response& answer, time_poin
     slot.task_at(answer.sequence) = nullptr;
     requeue(*task);
   } else if (task) {
+    task->run_time_ = answer.run_time;
     read_answer(*task, answer);  // throws: the task is still its own, and blamed
     statistics_.run_time.record(now - slot.head_since);
     statistics_.bytes_out += answer.payload.size();

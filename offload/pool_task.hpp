@@ -44,6 +44,10 @@ class RINGMILL_API pool_task : private timer {
   void rethrow_failure() {
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
+  /// Null if there is none.
+  std::exception_ptr take_failure() noexcept { return std::exchange(failure_, nullptr); }
+  /// In the worker, by its own word; at most 4 s are counted.
+  duration run_time() const noexcept { return duration(run_time_); }
 
  private:
   friend class pool_core;
@@ -68,7 +72,8 @@ class RINGMILL_API pool_task : private timer {
   function_profile* profile_ = nullptr;
   worker_slot* slot_ = nullptr;  ///< that has it
   std::uint32_t sequence_ = 0;   ///< its number there
-  std::size_t size_ = 0;         ///< of the encoded arguments
+  std::uint32_t run_time_ = 0;
+  std::size_t size_ = 0;  ///< of the encoded arguments
   time_point submitted_;
   unsigned retries_;         ///< that are left
   float progress_ = -1;      ///< the last that was told

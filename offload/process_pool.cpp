@@ -16,6 +16,7 @@ process_pool::process_pool(const pool_options& options) : core_(new detail::pool
 process_pool::~process_pool() = default;
 
 std::vector<int> process_pool::worker_pids() const { return core_->worker_pids(); }
+std::size_t process_pool::worker_count() const noexcept { return core_->worker_count(); }
 pool_statistics process_pool::stats() const { return core_->stats(); }
 
 event::wait_awaiter process_pool::drain() noexcept { return core_->idle().wait(); }

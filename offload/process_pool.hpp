@@ -112,6 +112,19 @@ class RINGMILL_API process_pool {
     return detail::pool_call<Function>(*core_, options, false, std::forward<Args>(args)...);
   }
 
+  // Over a range of arguments: see offload/map.hpp, which has to be included for these.
+
+  /// co_await it: `Function(element)` for each element of the range (a tuple is its arguments), in chunks, on all
+  /// workers; gives all results in the order of the range. The first error cancels what is left and is thrown. A range
+  /// that is passed as an lvalue has to stay as it is until then.
+  template <auto Function, class Range>
+  task<std::vector<typename detail::signature<decltype(Function)>::result>> map(Range&& range,
+                                                                                map_options options = map_options());
+  /// The same, but calls `use(completion)` for each element, which says its index and its value or error; in the order
+  /// of the range, or as they come. If `use` gives a task it is awaited; never two at a time.
+  template <auto Function, class Range, class Use>
+  task<> map_each(Range&& range, Use use, map_options options = map_options());
+
   /// co_await it: comes back when no task waits or runs.
   event::wait_awaiter drain() noexcept;
   /// From now on new tasks fail with pool_unavailable; those that wait and run go on.
@@ -126,6 +139,8 @@ class RINGMILL_API process_pool {
   pool_statistics stats() const;
 
  private:
+  std::size_t worker_count() const noexcept;
+
   detail::owned_ptr<detail::pool_core> core_;
 };
 

@@ -1,3 +1,4 @@
+#include <ringmill/offload/detail/fault_point.hpp>
 #include <ringmill/offload/detail/stderr_pipe.hpp>
 
 #include <fcntl.h>
@@ -31,7 +32,7 @@ class stderr_pipe::input_watch final : public poll_op {
 
 stderr_pipe::stderr_pipe(const stderr_sink& sink) : sink_(sink) {
   int ends[2];
-  if (pipe2(ends, O_CLOEXEC) < 0) {
+  if (RINGMILL_SHORTAGE_POINT("pipe") || pipe2(ends, O_CLOEXEC) < 0) {
     throw std::system_error(errno, std::generic_category(), "a pipe for a worker's standard error");
   }
   read_end_.reset(ends[0]);

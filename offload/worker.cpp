@@ -13,7 +13,9 @@
 
 #include <ringmill/offload/channel.hpp>
 #include <ringmill/offload/detail/current_call.hpp>
+#include <ringmill/offload/detail/fault_point.hpp>
 #include <ringmill/offload/exception_codec.hpp>
+#include <ringmill/offload/in_worker.hpp>
 #include <ringmill/offload/process_init.hpp>
 #include <ringmill/offload/registry.hpp>
 
@@ -84,7 +86,9 @@ void serve(worker_channel& channel, const request_entry& request) {
   try {
     const registered_call call = find_in_registry(request.function);
     if (!call) throw protocol_error("the worker does not know the function that it was asked to run");
+    RINGMILL_FAULT_POINT("call_begun");
     call(channel.input(request), result);
+    RINGMILL_FAULT_POINT("call_done");
   } catch (const call_stopped&) {
     return channel.answer(request, response_status::stopped, {}, 0, run_time());
   } catch (...) {
@@ -117,13 +121,22 @@ void initialize(std::uint64_t function) {
 
 void worker_main(const worker_start& start) noexcept {
   prepare(start);
+  RINGMILL_FAULT_POINT("worker_begun");
   try {
     worker_channel channel(start.request_memory, start.response_memory, start.doorbell);
     close(start.request_memory);
     close(start.response_memory);
+    RINGMILL_FAULT_POINT("worker_mapped");
     initialize(start.initializer);
+    RINGMILL_FAULT_POINT("worker_initialized");
     channel.announce_ready();
-    for (;;) serve(channel, channel.next());
+    RINGMILL_FAULT_POINT("worker_ready");
+    for (;;) {
+      const request_entry request = channel.next();
+      RINGMILL_FAULT_POINT("call_taken");
+      serve(channel, request);
+      RINGMILL_FAULT_POINT("call_answered");
+    }
   } catch (const std::exception& error) {
     std::fprintf(stderr, "ringmill: a worker could not start: %s\n", error.what());
   } catch (...) {

@@ -10,6 +10,7 @@
 #include <ringmill/io/ops.hpp>
 #include <ringmill/io/ring.hpp>
 #include <ringmill/offload/detail/pool_core.hpp>
+#include <ringmill/runtime/loop.hpp>
 
 namespace ringmill::detail {
 
@@ -28,7 +29,7 @@ class worker_slot::futex_watch final : public futex_wait_op {
  private:
   void completed(std::int32_t result, std::uint32_t, bool) noexcept override {
     if (result == -ECANCELED) return;
-    slot_.pool_.worker_spoke(slot_);
+    if (!slot_.pool_.is_deaf()) slot_.pool_.worker_spoke(slot_);
     if (slot_.now == worker_slot::state::dying) return;  // it may write for ever
     expect(slot_.channel->expected());
     resubmit();
@@ -48,6 +49,7 @@ class worker_slot::doorbell_watch final : public poll_op {
  private:
   void completed(std::int32_t result, std::uint32_t, bool) noexcept override {
     if (result == -ECANCELED) return;
+    if (slot_.pool_.is_deaf()) return static_cast<void>(resubmit());
     std::uint64_t rings = 0;
     [[maybe_unused]] const ssize_t got = ::read(slot_.doorbell.number(), &rings, sizeof rings);
     slot_.pool_.worker_spoke(slot_);
@@ -57,7 +59,25 @@ class worker_slot::doorbell_watch final : public poll_op {
 };
 
 worker_slot::worker_slot(pool_core& pool, std::uint32_t place) : index(place), pool_(pool) {}
-worker_slot::~worker_slot() { unwatch(); }
+worker_slot::~worker_slot() {
+  unwatch();
+  loop::current().disarm(alarm_);
+}
+
+worker_slot::alarm::alarm(worker_slot& owner) noexcept
+    : timer([](timer& base) noexcept {
+        worker_slot& late = static_cast<alarm&>(base).slot;
+        late.pool_.lost_patience(late);
+      }),
+      slot(owner) {}
+
+void worker_slot::expect_soon(duration patience) noexcept {
+  loop& here = loop::current();
+  here.disarm(alarm_);
+  here.arm(alarm_, saturating_add(here.now(), patience));
+}
+
+void worker_slot::is_here() noexcept { loop::current().disarm(alarm_); }
 
 void worker_slot::watch() {
   channel->announce_sleep();  // once for all: the watch is always armed
@@ -75,11 +95,18 @@ void worker_slot::unwatch() noexcept {
 }
 
 void worker_slot::kill() noexcept {
+  constexpr duration patience = std::chrono::seconds(5);  // one with a lot of memory takes a while to die
   now = state::dying;
-  if (pidfd) syscall(SYS_pidfd_send_signal, pidfd.number(), SIGKILL, nullptr, 0);
+  expect_soon(patience);
+  signal(SIGKILL);
+}
+
+void worker_slot::signal(int number) const noexcept {
+  if (pidfd) syscall(SYS_pidfd_send_signal, pidfd.number(), number, nullptr, 0);
 }
 
 void worker_slot::clear() noexcept {
+  is_here();
   now = state::empty;
   pid = 0;
   is_ready = false;

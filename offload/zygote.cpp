@@ -17,6 +17,7 @@
 #include <cstring>
 #include <vector>
 
+#include <ringmill/offload/detail/fault_point.hpp>
 #include <ringmill/offload/program_fingerprint.hpp>
 #include <ringmill/offload/worker.hpp>
 #include <ringmill/offload/zygote_link.hpp>
@@ -46,7 +47,9 @@ class zygote {
     zygote_message hello;
     hello.fingerprint = program_fingerprint();
     hello.pid = getpid();
+    RINGMILL_FAULT_POINT("zygote_begun");
     alive_ = tell(hello);
+    RINGMILL_FAULT_POINT("zygote_greeted");
     while (alive_) {
       pollfd watched[2] = {{zygote_socket, POLLIN, 0}, {deaths.number(), POLLIN, 0}};
       if (poll(watched, 2, -1) < 0 && errno != EINTR) break;
@@ -74,11 +77,12 @@ class zygote {
   }
 
   void spawn(received_message& request) {
+    RINGMILL_FAULT_POINT("zygote_asked");
     const pid_t zygote_pid = getpid();
     // fork, and the pidfd after it: nobody but us reaps this child, so its number cannot be another's by then. A bare
     // clone3 would give the pidfd at once, but leave the C library's and the sanitizers' state unprepared for the
     // child.
-    const pid_t pid = fork();
+    const pid_t pid = RINGMILL_SHORTAGE_POINT("fork") ? -1 : fork();
     if (pid == 0) become_worker(request, zygote_pid);
     zygote_message reply;
     reply.slot = request.message.slot;
@@ -89,8 +93,9 @@ class zygote {
       alive_ = tell(reply);
       return;
     }
+    RINGMILL_FAULT_POINT("zygote_forked");
     children_.push_back({pid, reply.slot, reply.generation});
-    const fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    const fd pidfd(RINGMILL_SHORTAGE_POINT("pidfd") ? -1 : static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
     if (!pidfd) {
       // A worker that the host could not kill is no worker.
       reply.kind = message_kind::spawn_failed;
@@ -103,6 +108,7 @@ class zygote {
     reply.pid = pid;
     const int number = pidfd.number();
     alive_ = tell(reply, std::span<const int>(&number, 1));
+    RINGMILL_FAULT_POINT("zygote_spawned");
   }
 
   [[noreturn]] void become_worker(received_message& request, pid_t zygote_pid) noexcept {
@@ -126,6 +132,7 @@ class zygote {
     for (pid_t pid = 0; (pid = wait4(-1, &status, WNOHANG, &used)) > 0;) {
       for (std::size_t index = 0; index < children_.size(); ++index) {
         if (children_[index].pid != pid) continue;
+        RINGMILL_FAULT_POINT("zygote_reaped");
         zygote_message report;
         report.kind = message_kind::exited;
         report.slot = children_[index].slot;
@@ -137,6 +144,7 @@ class zygote {
         report.peak_memory = used.ru_maxrss * 1024;
         children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(index));
         alive_ = tell(report) && alive_;
+        RINGMILL_FAULT_POINT("zygote_reported");
         break;
       }
     }

@@ -71,6 +71,7 @@ class RINGMILL_API zygote_process {
   int socket() const noexcept { return socket_.number(); }
   /// Readable when the process has ended.
   int pidfd() const noexcept { return pidfd_.number(); }
+  void kill() noexcept;
   /// Asks for the end, and returns at once: the zygote kills its workers, reaps them and exits.
   void hang_up() noexcept;
 

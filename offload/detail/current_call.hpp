@@ -5,9 +5,6 @@
 
 namespace ringmill::detail {
 
-/// What ends a function by stop_if_cancelled; never leaves the worker.
-class call_stopped {};
-
 /// While it lives, the process runs that call.
 class current_call {
  public:

@@ -42,8 +42,13 @@ class pool_core {
 
   // For watches: called from a completion, so they wake tasks and resume none.
 
+  /// Not now: arm again, and touch nothing.
+  bool is_deaf() const noexcept { return deaf_ != 0; }
   void worker_spoke(worker_slot& slot) noexcept;
   void zygote_spoke() noexcept;
+
+  /// That worker has neither started nor been reported dead in time.
+  void lost_patience(worker_slot& slot) noexcept;
 
   // For the pool.
 
@@ -55,10 +60,22 @@ class pool_core {
   event& idle() noexcept { return idle_; }
   std::vector<int> worker_pids() const;
   pool_statistics stats() const;
-  const function_profile* profile_of(function_id function) const noexcept;
+  std::size_t worker_count() const noexcept { return options_.workers(); }
 
  private:
   class control_watch;
+  /// Ending a watch waits for the kernel, and other watches complete meanwhile. While this lives they are armed again
+  /// and nothing more: what they have to tell is still there afterwards.
+  class deaf_section {
+   public:
+    explicit deaf_section(pool_core& pool) noexcept : pool_(pool) { ++pool_.deaf_; }
+    ~deaf_section() { --pool_.deaf_; }
+    deaf_section(const deaf_section&) = delete;
+    deaf_section& operator=(const deaf_section&) = delete;
+
+   private:
+    pool_core& pool_;
+  };
   class tick final : public timer {
    public:
     using action = void (pool_core::*)() noexcept;
@@ -110,6 +127,7 @@ class pool_core {
   void zygote_died() noexcept;
   void heard(received_message& received) noexcept;
   void start_worker(worker_slot& slot);
+  void start_first_workers();
   void worker_ended(worker_slot& slot, const zygote_message& death) noexcept;
   void refill() noexcept;
   void refill_later() noexcept;
@@ -123,6 +141,7 @@ class pool_core {
   zygote_process zygote_;
   std::unique_ptr<control_watch> control_;
   std::vector<std::unique_ptr<worker_slot>> slots_;
+  unsigned deaf_ = 0;  ///< more than 0: see deaf_section
 
   task_queue queue_;
   std::size_t outstanding_ = 0;  ///< tasks that wait or run

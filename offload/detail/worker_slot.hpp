@@ -32,8 +32,12 @@ class worker_slot {
   void watch();
   /// Blocks until the watch has ended (a cancel's round trip to the kernel).
   void unwatch() noexcept;
+  /// It has so long to start, or to be reported dead; then the pool is told (`lost_patience`).
+  void expect_soon(duration patience) noexcept;
+  void is_here() noexcept;
   /// SIGKILL, by pidfd: never another process that got the same number. Before the pidfd is known it is only noted.
   void kill() noexcept;
+  void signal(int number) const noexcept;
   /// The process is gone: ready for the next one.
   void clear() noexcept;
 
@@ -65,9 +69,15 @@ class worker_slot {
   double jitter = 1;       ///< by which its limits differ from the others'
 
  private:
+  class alarm final : public timer {
+   public:
+    explicit alarm(worker_slot& slot) noexcept;
+    worker_slot& slot;
+  };
   class futex_watch;
   class doorbell_watch;
   pool_core& pool_;
+  alarm alarm_{*this};
   std::array<pool_task*, ring_entries> tasks_{};
   std::unique_ptr<futex_watch> futex_;
   std::unique_ptr<doorbell_watch> bell_;
