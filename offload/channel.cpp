@@ -16,6 +16,8 @@
 #include <system_error>
 #include <utility>
 
+#include <ringmill/offload/detail/fault_point.hpp>
+
 namespace ringmill::detail {
 
 namespace {
@@ -28,7 +30,7 @@ fd make_memory(const char* name, std::size_t header, std::size_t capacity) {
   if (capacity > largest_capacity) {
     throw std::invalid_argument("the memory shared with a worker is at most 1 GiB in each direction");
   }
-  fd memory(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  fd memory(RINGMILL_SHORTAGE_POINT("memfd") ? -1 : memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!memory) fail("memfd_create");
   if (ftruncate(memory.number(), static_cast<off_t>(header + capacity)) < 0) fail("ftruncate of shared memory");
   return memory;
@@ -125,9 +127,9 @@ std::byte* host_channel::reserve(std::size_t argument_bytes) noexcept {
   return requests_.data() + reserved_;
 }
 
-std::uint32_t host_channel::post(std::uint64_t function, std::size_t argument_bytes) noexcept {
+std::uint32_t host_channel::stage(std::uint64_t function, std::size_t argument_bytes) noexcept {
   input_.take(reserved_ - page_size, argument_bytes);
-  return protocol_.post(function, {static_cast<std::uint32_t>(reserved_), static_cast<std::uint32_t>(argument_bytes)});
+  return protocol_.stage(function, {static_cast<std::uint32_t>(reserved_), static_cast<std::uint32_t>(argument_bytes)});
 }
 
 std::optional<response> host_channel::take() {

@@ -72,10 +72,18 @@ class RINGMILL_API host_channel {
   /// Memory for the arguments of one more call, aligned to a cache line; null while the ring or the arena is full. It
   /// is given up by the next `reserve` unless `post` has come between.
   std::byte* reserve(std::size_t argument_bytes) noexcept;
-  /// Publishes a call whose arguments are in the memory of the last `reserve`, and wakes the worker if it sleeps. Gives
+  /// Writes a call whose arguments are in the memory of the last `reserve`; the worker sees it after `publish`. Gives
   /// the call's number.
-  std::uint32_t post(std::uint64_t function, std::size_t argument_bytes) noexcept;
-  /// Calls that were published and not answered. The oldest has the number `first_unanswered()`.
+  std::uint32_t stage(std::uint64_t function, std::size_t argument_bytes) noexcept;
+  /// Publishes all that was staged, and wakes the worker if it sleeps.
+  void publish() noexcept { protocol_.publish(); }
+  /// Both.
+  std::uint32_t post(std::uint64_t function, std::size_t argument_bytes) noexcept {
+    const std::uint32_t sequence = stage(function, argument_bytes);
+    publish();
+    return sequence;
+  }
+  /// Calls that were staged and not answered. The oldest has the number `first_unanswered()`.
   std::uint32_t in_flight() const noexcept { return protocol_.in_flight(); }
   std::uint32_t first_unanswered() const noexcept { return protocol_.first_unanswered(); }
 
@@ -90,12 +98,16 @@ class RINGMILL_API host_channel {
   /// How much of the call is done, as the worker says: from 0 to 1, or less than 0 if it has not said.
   float progress_of(std::uint32_t sequence) const noexcept { return protocol_.progress_of(sequence); }
 
-  /// The next answer, or nothing. Its payload stays until `done_reading` or the next `post`. Throws protocol_violation,
-  /// once: then there is nothing more.
+  /// The next answer, or nothing. Its payload stays until `done_reading` or the next `stage`. Throws
+  /// protocol_violation, once: then there is nothing more.
   std::optional<response> take();
   void done_reading() noexcept { protocol_.done_reading(); }
 
-  /// Before waiting on `futex_word` for a change from `expected()`: says that a wake is wanted.
+  /// There is one more, right or wrong.
+  bool has_answer() const noexcept { return protocol_.has_answer(); }
+
+  /// Before waiting on `futex_word` for a change from `expected()`: says that a wake is wanted. Look with `has_answer`
+  /// after it. While awake, each answer saves the worker a system call.
   void announce_sleep() noexcept { protocol_.announce_sleep(); }
   void announce_awake() noexcept { protocol_.announce_awake(); }
   const std::uint32_t* futex_word() const noexcept;

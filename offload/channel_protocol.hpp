@@ -15,6 +15,7 @@
 #include <optional>
 
 #include <ringmill/offload/channel_layout.hpp>
+#include <ringmill/offload/detail/fault_point.hpp>
 #include <ringmill/runtime/config.hpp>
 #include <ringmill/runtime/error.hpp>
 
@@ -73,18 +74,23 @@ class host_protocol {
   /// For one more call: each open one has a place in both rings, and so has the announcement until it is taken.
   bool has_room() const noexcept { return owed() < window; }
 
-  /// Publishes a call, and wakes the worker if it sleeps; gives its number. Only if there is room. From here on the
+  /// Writes a call, which the worker sees after `publish`; gives its number. Only if there is room. From here on the
   /// payload of the answer that was `window` calls ago may be overwritten.
-  std::uint32_t post(std::uint64_t function, place input) {
+  std::uint32_t stage(std::uint64_t function, place input) {
     RINGMILL_CHECK(has_room(), "a worker's channel was given more calls than its rings hold");
     const std::uint32_t sequence = ++posted_;
     set_wish(sequence, call_wish::run, std::memory_order_relaxed);
     Memory::write(requests_.ring[sequence % window],
                   request_entry{sequence, generation_, function, input.offset, input.length});
-    requests_.tail.store(sequence, std::memory_order_seq_cst);
+    RINGMILL_FAULT_POINT("host_request_written");
+    return sequence;
+  }
+  /// Shows the worker all that was staged, and wakes it if it sleeps.
+  void publish() {
+    requests_.tail.store(posted_, std::memory_order_seq_cst);
+    RINGMILL_FAULT_POINT("host_request_published");
     // The worker's word: if it lies, it is not woken.
     if (responses_.worker_asleep.load(std::memory_order_seq_cst) != 0) Memory::wake(requests_.tail);
-    return sequence;
   }
 
   /// Calls an open call back. True if the worker will not start it, but answer `skipped`; false if it has begun (or
@@ -120,13 +126,17 @@ class host_protocol {
     is_closed_ = false;
     is_ready_ = true;
     ++taken_;
+    RINGMILL_FAULT_POINT("host_answer_taken");
     return answer;
   }
+  /// There is one more, right or wrong.
+  bool has_answer() const { return responses_.tail.load(std::memory_order_seq_cst) != taken_; }
   /// The payloads of all answers so far have been read: the large place is free for the next.
   void done_reading() { requests_.answers_read.store(taken_, std::memory_order_release); }
 
-  /// Asks to be woken from now on: then wait for `futex` to differ from `expected`, or for the doorbell, and take all
-  /// that is there before waiting again.
+  /// Asks to be woken from now on: then wait for `futex` to differ from `expected`, or for the doorbell; but not before
+  /// a look with `has_answer`. Take all that is there before waiting again. While awake, each answer saves the worker a
+  /// system call.
   void announce_sleep() { requests_.host_asleep.store(1, std::memory_order_seq_cst); }
   void announce_awake() { requests_.host_asleep.store(0, std::memory_order_relaxed); }
   const typename Memory::word& futex() const noexcept { return responses_.tail; }
@@ -228,8 +238,11 @@ class worker_protocol {
     return static_cast<call_wish>(requests_.wish[request.sequence % Memory::ring_entries].load(order));
   }
   void publish(const response_entry& entry) {
+    RINGMILL_FAULT_POINT("answer_made");
     Memory::write(responses_.ring[posted_ % Memory::ring_entries], entry);
+    RINGMILL_FAULT_POINT("answer_written");
     responses_.tail.store(++posted_, std::memory_order_seq_cst);
+    RINGMILL_FAULT_POINT("answer_published");
     wake_host();
   }
   void wake_host() {

@@ -59,7 +59,8 @@ class scene {
     for (int turn = 0; turn < turns; ++turn) {
       for (std::uint32_t more = dice_.roll(4); more > 0 && host_.has_room() && posted_ < 0xffff; --more) {
         ++posted_;
-        if (host_.post(posted_, {}) != posted_) return false;
+        if (host_.stage(posted_, {}) != posted_) return false;
+        host_.publish();
         if (dice_.once_in(5)) {
           host_.revoke(posted_);
           called_back_[posted_ % detail::ring_entries] = true;

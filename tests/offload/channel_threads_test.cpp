@@ -56,7 +56,6 @@ std::uint32_t exchange(std::uint32_t calls, std::uint32_t at_a_time) {
   const auto all = std::make_unique<pages<Memory>>();
   detail::host_protocol<Memory> host(all->requests, all->responses, generation, detail::output_places(4096));
   std::jthread worker([&] { work(*all, calls); });
-  host.announce_sleep();
   std::uint32_t sent = 0, answered = 0, wrong = 0, skipped = 0;
   for (;;) {
     while (const auto answer = host.take()) {
@@ -71,11 +70,15 @@ std::uint32_t exchange(std::uint32_t calls, std::uint32_t at_a_time) {
     }
     while (sent < calls && host.has_room() && host.in_flight() < at_a_time) {
       all->inputs[(Memory::first_number + sent + 1) % Memory::ring_entries] = sent;
-      const std::uint32_t number = host.post(9, {});
+      const std::uint32_t number = host.stage(9, {});
+      if (sent % 3 != 0) host.publish();
       if (++sent % 7 == 0) host.revoke(number);
     }
     if (answered == calls) break;
-    Memory::wait(host.futex(), host.expected());
+    host.publish();
+    host.announce_sleep();
+    if (!host.has_answer()) Memory::wait(host.futex(), host.expected());
+    host.announce_awake();
   }
   CHECK(wrong == 0);
   return skipped;
