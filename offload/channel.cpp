@@ -112,7 +112,7 @@ std::byte* host_channel::reserve(std::size_t argument_bytes) noexcept {
   return requests_.data() + page_size + *place;
 }
 
-std::uint32_t host_channel::post(std::uint64_t function, std::size_t argument_bytes) noexcept {
+std::uint32_t host_channel::stage(std::uint64_t function, std::size_t argument_bytes) noexcept {
   input_.take(reserved_, argument_bytes);
   request_page& header = request_header();
   const std::uint32_t sequence = requests_posted_ + 1;
@@ -125,11 +125,15 @@ std::uint32_t host_channel::post(std::uint64_t function, std::size_t argument_by
   RINGMILL_FAULT_POINT("host_request_written");
   header.wish[sequence % ring_entries].store(static_cast<std::uint32_t>(call_wish::run), std::memory_order_relaxed);
   requests_posted_ = sequence;
+  return sequence;
+}
+
+void host_channel::publish() noexcept {
+  request_page& header = request_header();
   header.tail.store(requests_posted_, std::memory_order_seq_cst);
   RINGMILL_FAULT_POINT("host_request_published");
   // Advice of the worker's: if it lies, it is not woken.
   if (response_header().worker_asleep.load(std::memory_order_seq_cst) != 0) futex_wake(header.tail);
-  return sequence;
 }
 
 // The worker says that it begins, then looks at the wish; the host says its wish, then looks whether it has begun. One

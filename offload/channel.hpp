@@ -75,9 +75,17 @@ class RINGMILL_API host_channel {
   /// Memory for the arguments of one more call, aligned to a cache line; null while the ring or the arena is full. It
   /// is given up by the next `reserve` unless `post` has come between.
   std::byte* reserve(std::size_t argument_bytes) noexcept;
-  /// Publishes a call whose arguments are in the memory of the last `reserve`, and wakes the worker if it sleeps. Gives
+  /// Writes a call whose arguments are in the memory of the last `reserve`; the worker sees it after `publish`. Gives
   /// the call's number.
-  std::uint32_t post(std::uint64_t function, std::size_t argument_bytes) noexcept;
+  std::uint32_t stage(std::uint64_t function, std::size_t argument_bytes) noexcept;
+  /// Publishes all that was staged, and wakes the worker if it sleeps.
+  void publish() noexcept;
+  /// Both.
+  std::uint32_t post(std::uint64_t function, std::size_t argument_bytes) noexcept {
+    const std::uint32_t sequence = stage(function, argument_bytes);
+    publish();
+    return sequence;
+  }
   /// Calls that were published and not answered. The oldest has the number `first_unanswered()`.
   std::uint32_t in_flight() const noexcept { return requests_posted_ + 1 - std::max(responses_taken_, 1U); }
   std::uint32_t first_unanswered() const noexcept { return std::max(responses_taken_, 1U); }
@@ -96,8 +104,13 @@ class RINGMILL_API host_channel {
   /// The next answer, or nothing. Its payload stays until `done_reading`. Throws protocol_violation.
   std::optional<response> take();
   void done_reading() noexcept;
+  /// There is one more, right or wrong.
+  bool has_answer() const noexcept {
+    return response_header().tail.load(std::memory_order_seq_cst) != responses_taken_;
+  }
 
-  /// Before waiting on `futex_word` for a change from `expected()`: says that a wake is wanted.
+  /// Before waiting on `futex_word` for a change from `expected()`: says that a wake is wanted. Look with `has_answer`
+  /// after it. While awake, each answer saves the worker a system call.
   void announce_sleep() noexcept { request_header().host_asleep.store(1, std::memory_order_seq_cst); }
   void announce_awake() noexcept { request_header().host_asleep.store(0, std::memory_order_relaxed); }
   const std::uint32_t* futex_word() const noexcept;
