@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <string>
 #include <vector>
 
 #include <ringmill/io/ring.hpp>
@@ -60,6 +61,8 @@ class pool_core {
   event& idle() noexcept { return idle_; }
   std::vector<int> worker_pids() const;
   pool_statistics stats() const;
+  /// In a few words, for dump_tasks().
+  std::string summary() const;
   std::size_t worker_count() const noexcept { return options_.workers(); }
 
  private:
