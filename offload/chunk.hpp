@@ -22,9 +22,9 @@
 namespace ringmill::detail {
 
 template <auto Function>
-using arguments_of = typename signature<decltype(Function)>::arguments;
+using arguments_of = typename signature_of<Function>::arguments;
 template <auto Function>
-using result_of = typename signature<decltype(Function)>::result;
+using result_of = typename signature_of<Function>::result;
 
 /// How one call of a chunk has ended, as it crosses: its value, or its exception as encode_current_exception writes it.
 template <auto Function>

@@ -41,7 +41,7 @@ bool pool_task::await_suspend(waiter& who) {
 cancel_result pool_task::await_cancel(cancel_reason) noexcept { return pool_->cancel(*this); }
 
 void pool_task::await_describe(task_writer& out) const {
-  if (!slot_) return out.text("a worker that is free");
+  if (!slot_) return out.text("a worker that is free (" + pool_->summary() + ")");
   const std::string worker = "a worker, pid " + std::to_string(slot_->pid);
   if (is_armed()) {
     out.deadline(worker, *this);
@@ -197,6 +197,12 @@ std::vector<int> pool_core::worker_pids() const {
     if (slot->pid != 0) pids.push_back(slot->pid);
   }
   return pids;
+}
+
+std::string pool_core::summary() const {
+  const std::string name = options_.name().empty() ? "" : "\"" + options_.name() + "\": ";
+  return name + std::to_string(busy_workers()) + " of " + std::to_string(options_.workers()) + " workers run " +
+         std::to_string(outstanding_ - queue_.size()) + " tasks, " + std::to_string(queue_.size()) + " wait";
 }
 
 pool_statistics pool_core::stats() const {

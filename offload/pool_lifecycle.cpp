@@ -46,6 +46,7 @@ pool_core::pool_core(const pool_options& options)
       ring_(ring::current()),
       has_futex_(ring_.backend().supports(futex_wait_op::opcode)),
       quarantine_(options.quarantine()),
+      turn_end_(std::make_unique<turn_end>(*this)),
       look_again_(*this, &pool_core::dispatch),
       pause_(duration::zero()),
       start_again_(*this, &pool_core::refill) {
@@ -80,6 +81,13 @@ pool_core::~pool_core() {
   ++deaf_;
   loop_.disarm(look_again_);
   loop_.disarm(start_again_);
+  turn_end_->pool = nullptr;
+  if (turn_end_->is_woken()) {
+    // The loop will come to it, or has ended. Either way it goes with the thread, or when the next pool does.
+    thread_local std::vector<std::unique_ptr<turn_end>> left_behind;
+    std::erase_if(left_behind, [](const auto& one) { return !one->is_woken(); });
+    left_behind.push_back(std::move(turn_end_));
+  }
   control_.reset();
   for (auto& slot : slots_) {
     slot->kill();

@@ -49,7 +49,7 @@ class pool_options {
   /// while it started.
   template <auto Function>
   pool_options& initializer() noexcept {
-    using types = detail::signature<decltype(Function)>;
+    using types = detail::signature_of<Function>;
     static_assert(std::is_void_v<typename types::result> && std::tuple_size_v<typename types::arguments> == 0,
                   "an initializer takes nothing and gives nothing: void initialize()");
     return initializer_ = detail::registration<Function>::id(), *this;

@@ -146,12 +146,15 @@ bool pool_core::assign(worker_slot& slot, pool_task& task) noexcept {
   const bool is_head = slot.now == worker_slot::state::idle;
   slot.now = worker_slot::state::running;
   statistics_.bytes_in += task.size_;
-  task.sequence_ = slot.channel->post(task.function_, task.size_);
+  task.sequence_ = slot.channel->stage(task.function_, task.size_);
   slot.task_at(task.sequence_) = &task;
   if (is_head) {
+    slot.channel->publish();
     slot.backlog = duration::zero();
     begin_head(slot, now);
   } else {
+    slot.has_staged = true;
+    end_turn_soon();
     ++prefetched_;
     slot.backlog += task.profile_->typical();
   }
@@ -169,24 +172,47 @@ void pool_core::begin_head(worker_slot& slot, time_point now) noexcept {
   }
 }
 
+void pool_core::end_turn_soon() noexcept {
+  if (!turn_end_->is_woken()) turn_end_->wake();
+}
+
+void pool_core::end_turn() noexcept {
+  bool any = false;
+  for (auto& slot : slots_) {
+    if (std::exchange(slot->has_staged, false)) slot->channel->publish();
+    if (!slot->is_awake || slot->now == worker_slot::state::dying) continue;
+    if (take_answers(*slot)) {
+      any = true;
+    } else if (slot->now != worker_slot::state::dying) {
+      if (!slot->listen()) end_turn_soon();
+      if (slot->now == worker_slot::state::running) take_progress(*slot);  // what came while nobody was woken
+    }
+  }
+  if (!any) return;
+  end_turn_soon();
+  dispatch();
+}
+
 void pool_core::worker_spoke(worker_slot& slot) noexcept {
+  end_turn_soon();
   take_answers(slot);
   if (slot.now == worker_slot::state::running) take_progress(slot);
   dispatch();
 }
 
-/// Whatever it has published; the first thing that is wrong is the last that is looked at.
-void pool_core::take_answers(worker_slot& slot) noexcept {
-  if (slot.now == worker_slot::state::dying || slot.now == worker_slot::state::empty) return;
+/// Whatever it has published; the first thing that is wrong is the last that is looked at. False: nothing.
+bool pool_core::take_answers(worker_slot& slot) noexcept {
+  if (slot.now == worker_slot::state::dying || slot.now == worker_slot::state::empty) return false;
   try {
     std::optional<response> answer = slot.channel->take();
-    if (!answer) return;
+    if (!answer) return false;
     const time_point now = ring_.now();
     for (; answer; answer = slot.channel->take()) take_answer(slot, *answer, now);
     if (slot.now == worker_slot::state::running && slot.in_flight() == 0) became_idle(slot, now);
   } catch (const std::exception& error) {
     violated(slot, error.what());
   }
+  return true;
 }
 
 void pool_core::take_answer(worker_slot& slot, const response& answer, time_point now) {

@@ -42,7 +42,7 @@ namespace detail {
 template <auto Function>
 class [[nodiscard("a task runs when it is awaited")]] pool_call final : public pool_task {
  public:
-  using types = signature<decltype(Function)>;
+  using types = signature_of<Function>;
   using result_type = typename types::result;
 
   template <class... Args>
@@ -118,8 +118,8 @@ class RINGMILL_API process_pool {
   /// workers; gives all results in the order of the range. The first error cancels what is left and is thrown. A range
   /// that is passed as an lvalue has to stay as it is until then.
   template <auto Function, class Range>
-  task<std::vector<typename detail::signature<decltype(Function)>::result>> map(Range&& range,
-                                                                                map_options options = map_options());
+  task<std::vector<typename detail::signature_of<Function>::result>> map(Range&& range,
+                                                                         map_options options = map_options());
   /// The same, but calls `use(completion)` for each element, which says its index and its value or error; in the order
   /// of the range, or as they come. If `use` gives a task it is awaited; never two at a time.
   template <auto Function, class Range, class Use>

@@ -100,13 +100,42 @@ struct signature<Result (*)(Params...)> {
 template <class Result, class... Params>
 struct signature<Result (*)(Params...) noexcept> : signature<Result (*)(Params...)> {};
 
+/// Text as a template argument.
+template <std::size_t Size>
+struct fixed_text {
+  // Not explicit: it stands for a literal.
+  constexpr fixed_text(const char (&text)[Size]) noexcept {
+    for (std::size_t i = 0; i < Size; ++i) characters[i] = text[i];
+  }
+  char characters[Size] = {};
+};
+
+/// A function under another name.
+template <fixed_text Name, auto Function>
+class function_with_name {
+ public:
+  static constexpr fixed_text text = Name;
+  template <class... Args>
+  decltype(auto) operator()(Args&&... args) const {
+    return Function(std::forward<Args>(args)...);
+  }
+};
+template <fixed_text Name, auto Function>
+struct signature<function_with_name<Name, Function>> : signature<decltype(Function)> {};
+
+template <auto Function>
+using signature_of = signature<std::remove_cv_t<decltype(Function)>>;
+
 template <auto Function>
 struct carrier {};
 
 template <auto Function>
 class registration {
-  using types = signature<decltype(Function)>;
-  static const char* name() noexcept { return typeid(carrier<Function>).name(); }
+  using types = signature_of<Function>;
+  static const char* name() noexcept {
+    if constexpr (requires { Function.text; }) return std::remove_cv_t<decltype(Function)>::text.characters;
+    return typeid(carrier<Function>).name();
+  }
 
   static void call(std::span<const std::byte> bytes, result_writer& result) {
     auto arguments = decode<typename types::arguments>(bytes);
@@ -129,3 +158,12 @@ class registration {
 };
 
 }  // namespace ringmill::detail
+
+namespace ringmill {
+
+/// A function under a name of its own choice: `pool.run<rm::named_function<"checksum", &checksum>>(data)`. Needed where
+/// the program has two functions of one name (static ones, or in unnamed namespaces, of two source files).
+template <detail::fixed_text Name, auto Function>
+inline constexpr detail::function_with_name<Name, Function> named_function = {};
+
+}  // namespace ringmill

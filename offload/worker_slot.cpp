@@ -14,8 +14,8 @@
 
 namespace ringmill::detail {
 
-/// Armed with the number of answers that the host has taken, and again after each wake: if the worker has written more
-/// by the time it is armed, it completes at once. So no wake is lost.
+/// Armed with the number of answers that the host has taken: if the worker has written more by the time it is armed, it
+/// completes at once. So no wake is lost.
 class worker_slot::futex_watch final : public futex_wait_op {
  public:
   explicit futex_watch(worker_slot& slot)
@@ -26,13 +26,19 @@ class worker_slot::futex_watch final : public futex_wait_op {
     if (is_in_flight()) owner().cancel_and_wait(*this);
   }
 
+  void arm() {
+    expect(slot_.channel->expected());
+    start_in_background();
+  }
+
  private:
   void completed(std::int32_t result, std::uint32_t, bool) noexcept override {
     if (result == -ECANCELED) return;
-    if (!slot_.pool_.is_deaf()) slot_.pool_.worker_spoke(slot_);
-    if (slot_.now == worker_slot::state::dying) return;  // it may write for ever
-    expect(slot_.channel->expected());
-    resubmit();
+    if (slot_.pool_.is_deaf()) {
+      resubmit();
+    } else {
+      slot_.woke_up();
+    }
   }
   worker_slot& slot_;
 };
@@ -46,14 +52,15 @@ class worker_slot::doorbell_watch final : public poll_op {
     if (is_in_flight()) owner().cancel_and_wait(*this);
   }
 
+  void arm() { start_in_background(); }
+
  private:
   void completed(std::int32_t result, std::uint32_t, bool) noexcept override {
     if (result == -ECANCELED) return;
     if (slot_.pool_.is_deaf()) return static_cast<void>(resubmit());
     std::uint64_t rings = 0;
     [[maybe_unused]] const ssize_t got = ::read(slot_.doorbell.number(), &rings, sizeof rings);
-    slot_.pool_.worker_spoke(slot_);
-    if (slot_.now != worker_slot::state::dying) resubmit();
+    slot_.woke_up();
   }
   worker_slot& slot_;
 };
@@ -80,7 +87,7 @@ void worker_slot::expect_soon(duration patience) noexcept {
 void worker_slot::is_here() noexcept { loop::current().disarm(alarm_); }
 
 void worker_slot::watch() {
-  channel->announce_sleep();  // once for all: the watch is always armed
+  channel->announce_sleep();
   errors->watch();
   if (doorbell) {
     bell_ = std::make_unique<doorbell_watch>(*this);
@@ -89,7 +96,25 @@ void worker_slot::watch() {
   }
 }
 
+void worker_slot::woke_up() noexcept {
+  channel->announce_awake();
+  is_awake = true;
+  pool_.worker_spoke(*this);
+}
+
+bool worker_slot::listen() {
+  channel->announce_sleep();
+  if (channel->has_answer()) {
+    channel->announce_awake();
+    return false;
+  }
+  is_awake = false;
+  doorbell ? bell_->arm() : futex_->arm();
+  return true;
+}
+
 void worker_slot::unwatch() noexcept {
+  is_awake = false;
   futex_.reset();
   bell_.reset();
 }
@@ -117,6 +142,7 @@ void worker_slot::clear() noexcept {
   backlog = duration::zero();
   answered = 0;
   first = 1;
+  has_staged = false;
   tasks_.fill(nullptr);
 }
 

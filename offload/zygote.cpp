@@ -46,6 +46,7 @@ class zygote {
     const fd deaths(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
     zygote_message hello;
     hello.fingerprint = program_fingerprint();
+    if (RINGMILL_SHORTAGE_POINT("fingerprint")) ++hello.fingerprint;  // of another program, that is
     hello.pid = getpid();
     RINGMILL_FAULT_POINT("zygote_begun");
     alive_ = tell(hello);

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <string>
 #include <vector>
 
 #include <ringmill/io/ring.hpp>
@@ -60,6 +61,8 @@ class pool_core {
   event& idle() noexcept { return idle_; }
   std::vector<int> worker_pids() const;
   pool_statistics stats() const;
+  /// In a few words, for dump_tasks().
+  std::string summary() const;
   std::size_t worker_count() const noexcept { return options_.workers(); }
 
  private:
@@ -90,6 +93,18 @@ class pool_core {
     action what_;
   };
 
+  /// Runs once after what is ready now: then calls that were staged meanwhile are published together, and workers that
+  /// have spoken are looked at again. A waiter that is woken cannot be taken back, so it may outlive the pool.
+  class turn_end final : public callback_waiter {
+   public:
+    explicit turn_end(pool_core& owner) noexcept
+        : callback_waiter([](callback_waiter& self) noexcept {
+            if (pool_core* here = static_cast<turn_end&>(self).pool) here->end_turn();
+          }),
+          pool(&owner) {}
+    pool_core* pool;
+  };
+
   // pool_core.cpp
   void finish(pool_task& task, task_outcome how, std::exception_ptr failure) noexcept;
   void finish_cancelled(pool_task& task) noexcept;
@@ -105,7 +120,9 @@ class pool_core {
   void begin_head(worker_slot& slot, time_point now) noexcept;
   pool_task* take_back() noexcept;
   bool call_back(pool_task& task) noexcept;
-  void take_answers(worker_slot& slot) noexcept;
+  void end_turn_soon() noexcept;
+  void end_turn() noexcept;
+  bool take_answers(worker_slot& slot) noexcept;
   void take_answer(worker_slot& slot, const response& answer, time_point now);
   void read_answer(pool_task& task, const response& answer);
   void take_progress(worker_slot& slot) noexcept;
@@ -149,6 +166,7 @@ class pool_core {
   event idle_;
   function_profiles profiles_;
   quarantine quarantine_;
+  std::unique_ptr<turn_end> turn_end_;
   tick look_again_;  ///< whether a worker is free for what lies behind a slow task elsewhere
 
   std::vector<time_point> failed_starts_;

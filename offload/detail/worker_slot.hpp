@@ -28,8 +28,11 @@ class worker_slot {
   worker_slot(const worker_slot&) = delete;
   worker_slot& operator=(const worker_slot&) = delete;
 
-  /// Watches for what the worker writes: by the futex, or by the doorbell if there is one.
+  /// Watches for what the worker writes: by the futex, or by the doorbell if there is one. A watch that has told of
+  /// something rests (`is_awake`) until `listen`: then the worker need not wake anybody.
   void watch();
+  /// False: there is something already.
+  bool listen();
   /// Blocks until the watch has ended (a cancel's round trip to the kernel).
   void unwatch() noexcept;
   /// It has so long to start, or to be reported dead; then the pool is told (`lost_patience`).
@@ -59,6 +62,9 @@ class worker_slot {
   std::unique_ptr<stderr_pipe> errors;
   fd doorbell;  ///< an eventfd, where the kernel has no futex operation
 
+  bool is_awake = false;    ///< the watch rests: the pool looks by itself
+  bool has_staged = false;  ///< calls that are written and not published
+
   time_point head_since;                ///< when the task that it runs was begun
   duration backlog = duration::zero();  ///< what the tasks behind that are expected to take
   pool_task* condemned = nullptr;       ///< cancelled while it ran: it ends with the process
@@ -74,6 +80,8 @@ class worker_slot {
     explicit alarm(worker_slot& slot) noexcept;
     worker_slot& slot;
   };
+  void woke_up() noexcept;
+
   class futex_watch;
   class doorbell_watch;
   pool_core& pool_;

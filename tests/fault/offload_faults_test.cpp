@@ -183,6 +183,17 @@ TEST_CASE("a shortage of memory when the pool is made is its maker's error, and 
   CHECK(children().empty());
 }
 
+TEST_CASE("a zygote of another version of the program is not used: every task says version_mismatch") {
+  const fault::armed_point point("fingerprint", "fail");
+  const auto body = []() -> rm::task<> {
+    rm::process_pool pool(rm::pool_options().workers(1));
+    CHECK_THROWS_AS(co_await pool.run<&repeated>(1), rm::version_mismatch);
+    CHECK_THROWS_AS(co_await pool.run<&repeated>(1), rm::version_mismatch);
+    CHECK(pool.stats()[rm::task_outcome::version_mismatch] == 2);
+  };
+  rm::run(body());
+}
+
 TEST_CASE("a host that dies at any step leaves no process for longer than 100 ms") {
   for (const char* where : {"host_zygote_started", "host_worker_asked", "host_request_written",
                             "host_request_published", "host_answer_taken"}) {

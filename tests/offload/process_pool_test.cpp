@@ -294,6 +294,6 @@ TEST_CASE("the task tree names the worker that a call waits for") {
       calls.cancel();
     });
     CHECK(tree.find(": a worker, pid " + std::to_string(worker)) != std::string::npos);
-    CHECK(tree.find(": a worker that is free") != std::string::npos);
+    CHECK(tree.find(": a worker that is free (1 of 1 workers run 1 tasks, 1 wait)") != std::string::npos);
   });
 }
