@@ -79,10 +79,7 @@ mapping::~mapping() {
 }
 
 host_channel::host_channel(std::size_t input_capacity, std::size_t output_capacity, std::uint32_t generation)
-    : input_capacity_(input_capacity),
-      output_capacity_(output_capacity),
-      generation_(generation),
-      input_(input_capacity) {
+    : output_capacity_(output_capacity), generation_(generation), input_(input_capacity) {
   if (input_capacity > largest_capacity || output_capacity > largest_capacity) {
     throw std::invalid_argument("the memory shared with a worker is at most 1 GiB in each direction");
   }

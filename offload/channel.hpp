@@ -120,7 +120,6 @@ class RINGMILL_API host_channel {
   request_page& request_header() const noexcept { return *reinterpret_cast<request_page*>(requests_.data()); }
   response_page& response_header() const noexcept { return *reinterpret_cast<response_page*>(responses_.data()); }
 
-  std::size_t input_capacity_;
   std::size_t output_capacity_;
   std::uint32_t generation_;
   fd request_memory_;
