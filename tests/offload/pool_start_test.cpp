@@ -138,10 +138,15 @@ TEST_CASE("overloads, and functions with a name of their own") {
 TEST_CASE("a type of the user's crosses by its own codec, alone and inside of others") {
   on_each_kernel([]() -> rm::task<> {
     rm::process_pool pool(rm::pool_options().workers(1));
-    const sorted_numbers a({3, 1});
-    const sorted_numbers merged = co_await pool.run<&merge>(a, sorted_numbers({2, 0}));
+    const std::vector<int> two = {3, 1};
+    const std::vector<int> others = {2, 0};
+    const sorted_numbers a(two);
+    const sorted_numbers b(others);
+    const sorted_numbers merged = co_await pool.run<&merge>(a, b);
     CHECK(merged.all() == std::vector<int>{0, 1, 2, 3});
-    const std::vector<std::tuple<sorted_numbers, sorted_numbers>> pairs = {{a, a}, {merged, a}};
+    std::vector<std::tuple<sorted_numbers, sorted_numbers>> pairs;
+    pairs.emplace_back(a, a);
+    pairs.emplace_back(merged, a);
     const std::vector<sorted_numbers> all = co_await pool.map<&merge>(pairs);
     REQUIRE(all.size() == 2);
     CHECK(all[1].all() == std::vector<int>{0, 1, 1, 2, 3, 3});
