@@ -1,7 +1,6 @@
 // Many calls of one function as one task: what `process_pool::map` sends to a worker.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <exception>
 #include <optional>
@@ -118,7 +117,7 @@ class chunk_size {
     constexpr duration wanted = std::chrono::microseconds(200);
     const auto each = std::max<std::int64_t>(took.count() / static_cast<std::int64_t>(calls), 1);
     const auto fitting = static_cast<std::size_t>(std::max<std::int64_t>(wanted.count() / each, 1));
-    size_ = std::min({fitting, size_ * growth, most});
+    size_ = std::min(std::min(fitting, most), size_ * growth);
   }
 
  private:

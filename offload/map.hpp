@@ -15,7 +15,6 @@
 #include <cstddef>
 #include <map>
 #include <optional>
-#include <ranges>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -24,6 +23,7 @@
 #include <ringmill/offload/error.hpp>
 #include <ringmill/offload/process_pool.hpp>
 #include <ringmill/runtime/as_completed.hpp>
+#include <ringmill/runtime/detail/ranges.hpp>
 #include <ringmill/runtime/event.hpp>
 #include <ringmill/runtime/nursery.hpp>
 #include <ringmill/runtime/result.hpp>

@@ -30,7 +30,7 @@ class pool_options {
   /// Workers more than that, started and waiting: one takes over at once when another has died or is replaced. 0 by
   /// default: a replacement takes about a millisecond.
   pool_options& warm_spares(std::size_t count) noexcept { return warm_spares_ = count, *this; }
-  /// Shown by `ps`, by dump_tasks() and in errors. At most 15 characters count.
+  /// Shown by dump_tasks() and, its first 15 characters, by `ps` as the name of the workers.
   pool_options& name(std::string text) { return name_ = std::move(text), *this; }
 
   /// Most bytes that the arguments of the tasks in one worker take, 64 MiB by default, at most 1 GiB. Memory is used

@@ -188,9 +188,8 @@ void pool_core::end_turn() noexcept {
       if (slot->now == worker_slot::state::running) take_progress(*slot);  // what came while nobody was woken
     }
   }
-  if (!any) return;
-  end_turn_soon();
-  dispatch();
+  if (any) end_turn_soon();
+  dispatch();  // in any case: a cancel may have taken the answers, and left a worker idle
 }
 
 void pool_core::worker_spoke(worker_slot& slot) noexcept {
@@ -232,7 +231,9 @@ void pool_core::take_answer(worker_slot& slot, const response& answer, time_poin
   } else if (task) {
     task->run_time_ = answer.run_time;
     read_answer(*task, answer);  // throws: the task is still its own, and blamed
-    statistics_.run_time.record(now - slot.head_since);
+    // The worker's word, unless it is the most that it can say: several answers that come together have no other time.
+    constexpr std::uint32_t most = ~std::uint32_t{0};
+    statistics_.run_time.record(answer.run_time == most ? now - slot.head_since : duration(answer.run_time));
     statistics_.bytes_out += answer.payload.size();
     task->profile_->record(answer.run_time);
     ++slot.answered;

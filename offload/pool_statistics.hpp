@@ -82,7 +82,7 @@ class RINGMILL_API pool_statistics {
   std::uint64_t bytes_in = 0;            ///< arguments, given to workers
   std::uint64_t bytes_out = 0;           ///< results
   latency_histogram queue_time;          ///< from the await to the start
-  latency_histogram run_time;            ///< from the start to the answer, on this process's clock
+  latency_histogram run_time;            ///< in the worker, by its own clock
 
   std::uint64_t operator[](task_outcome how) const noexcept { return outcomes[static_cast<std::size_t>(how)]; }
   /// A few lines for people.

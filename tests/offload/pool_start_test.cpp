@@ -3,13 +3,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <thread>
+#include <tuple>
+#include <utility>
 #include <vector>
 
+#include <ringmill/offload/map.hpp>
 #include <ringmill/offload/worker_local.hpp>
 
 #include "../support/scratch.hpp"
@@ -37,7 +41,35 @@ rm::worker_local<counter> calls;
 int count_call() { return calls->next(); }
 void crash() { std::abort(); }
 
+/// A type that is not trivially copyable, with invariants of its own: the numbers are always sorted.
+class sorted_numbers {
+ public:
+  explicit sorted_numbers(std::vector<int> numbers) : numbers_(std::move(numbers)) {
+    std::sort(numbers_.begin(), numbers_.end());
+  }
+  const std::vector<int>& all() const { return numbers_; }
+
+ private:
+  std::vector<int> numbers_;
+};
+sorted_numbers merge(const sorted_numbers& a, const sorted_numbers& b) {
+  std::vector<int> both = a.all();
+  both.insert(both.end(), b.all().begin(), b.all().end());
+  return sorted_numbers(std::move(both));
+}
+
 }  // namespace of_start
+
+template <>
+struct ringmill::codec<of_start::sorted_numbers> {
+  template <class Sink>
+  static void write(Sink& sink, const of_start::sorted_numbers& value) {
+    write_value(sink, value.all());
+  }
+  static of_start::sorted_numbers read(byte_reader& in) {
+    return of_start::sorted_numbers(read_value<std::vector<int>>(in));
+  }
+};
 
 using namespace of_start;
 
@@ -100,6 +132,24 @@ TEST_CASE("overloads, and functions with a name of their own") {
     CHECK(sum == 0.75);
     const int negative = co_await pool.run<rm::named_function<"negate a number", &negate>>(4);
     CHECK(negative == -4);
+  });
+}
+
+TEST_CASE("a type of the user's crosses by its own codec, alone and inside of others") {
+  on_each_kernel([]() -> rm::task<> {
+    rm::process_pool pool(rm::pool_options().workers(1));
+    const std::vector<int> two = {3, 1};
+    const std::vector<int> others = {2, 0};
+    const sorted_numbers a(two);
+    const sorted_numbers b(others);
+    const sorted_numbers merged = co_await pool.run<&merge>(a, b);
+    CHECK(merged.all() == std::vector<int>{0, 1, 2, 3});
+    std::vector<std::tuple<sorted_numbers, sorted_numbers>> pairs;
+    pairs.emplace_back(a, a);
+    pairs.emplace_back(merged, a);
+    const std::vector<sorted_numbers> all = co_await pool.map<&merge>(pairs);
+    REQUIRE(all.size() == 2);
+    CHECK(all[1].all() == std::vector<int>{0, 1, 1, 2, 3, 3});
   });
 }
 
