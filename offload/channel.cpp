@@ -1,4 +1,5 @@
 #include <ringmill/offload/channel.hpp>
+#include <ringmill/offload/detail/fault_point.hpp>
 
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -9,9 +10,13 @@
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <utility>
+
+#include <ringmill/offload/detail/fault_point.hpp>
 
 namespace ringmill::detail {
 
@@ -21,10 +26,13 @@ constexpr std::size_t largest_capacity = std::size_t{1} << 30;
 
 [[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
 
-fd make_memory(const char* name, std::size_t size) {
-  fd memory(memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
+fd make_memory(const char* name, std::size_t header, std::size_t capacity) {
+  if (capacity > largest_capacity) {
+    throw std::invalid_argument("the memory shared with a worker is at most 1 GiB in each direction");
+  }
+  fd memory(RINGMILL_SHORTAGE_POINT("memfd") ? -1 : memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!memory) fail("memfd_create");
-  if (ftruncate(memory.number(), static_cast<off_t>(size)) < 0) fail("ftruncate of shared memory");
+  if (ftruncate(memory.number(), static_cast<off_t>(header + capacity)) < 0) fail("ftruncate of shared memory");
   return memory;
 }
 
@@ -33,30 +41,50 @@ void seal(const fd& memory, int seals) {
     fail("sealing shared memory");
 }
 
-void futex_wake(const std::atomic<std::uint32_t>& word) noexcept {
-  syscall(SYS_futex, reinterpret_cast<const std::uint32_t*>(&word), FUTEX_WAKE, 1, nullptr, nullptr, 0);
-}
-void futex_wait(const std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept {
-  syscall(SYS_futex, reinterpret_cast<const std::uint32_t*>(&word), FUTEX_WAIT, expected, nullptr, nullptr, 0);
-}
-
-/// From memory that another process may write meanwhile: after this the compiler cannot look there again for the copy.
-template <class T>
-T copy_once(const T& shared) noexcept {
-  T copy;
-  std::memcpy(&copy, &shared, sizeof copy);
-  asm volatile("" ::: "memory");
-  return copy;
+std::size_t size_of_file(int memory) {
+  struct stat about {};
+  if (fstat(memory, &about) < 0) fail("fstat of shared memory");
+  return static_cast<std::size_t>(about.st_size);
 }
 
-[[noreturn]] void violated(const char* what) {
-  throw protocol_violation(std::string("a worker wrote an answer that no worker writes: ") + what);
+template <class Page>
+Page& page_at(const mapping& memory) noexcept {
+  return *reinterpret_cast<Page*>(memory.data());
+}
+
+const std::uint32_t* address_of(const shared_memory::word& futex) noexcept {
+  return reinterpret_cast<const std::uint32_t*>(&futex);
 }
 
 }  // namespace
 
+void violated(const char* what) {
+  throw protocol_violation(std::string("a worker wrote an answer that no worker writes: ") + what);
+}
+
+void shared_memory::wait(const word& futex, std::uint32_t expected) noexcept {
+  syscall(SYS_futex, address_of(futex), FUTEX_WAIT, expected, nullptr, nullptr, 0);
+}
+
+void shared_memory::wake(const word& futex) noexcept {
+  syscall(SYS_futex, address_of(futex), FUTEX_WAKE, 1, nullptr, nullptr, 0);
+}
+
+void shared_memory::wake_host(const word& futex, int doorbell) noexcept {
+  if (doorbell < 0) return wake(futex);
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = ::write(doorbell, &one, sizeof one);
+}
+
+void shared_memory::pause(const word&) noexcept {
+  constexpr timespec moment{0, 20'000};
+  nanosleep(&moment, nullptr);
+}
+
 mapping::mapping(int memory, std::size_t size, bool writable) : size_(size) {
-  address_ = mmap(nullptr, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, memory, 0);
+  address_ = RINGMILL_SHORTAGE_POINT("mmap")
+                 ? MAP_FAILED
+                 : mmap(nullptr, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, memory, 0);
   if (address_ == MAP_FAILED) {
     address_ = nullptr;
     fail("mmap of shared memory");
@@ -68,21 +96,22 @@ mapping::~mapping() {
 }
 
 host_channel::host_channel(std::size_t input_capacity, std::size_t output_capacity, std::uint32_t generation)
-    : input_capacity_(input_capacity), output_capacity_(output_capacity), generation_(generation) {
-  if (input_capacity > largest_capacity || output_capacity > largest_capacity) {
-    throw std::invalid_argument("the memory shared with a worker is at most 1 GiB in each direction");
-  }
-  request_memory_ = make_memory("ringmill requests", page_size + input_capacity);
-  response_memory_ = make_memory("ringmill responses", page_size + output_capacity);
-  requests_ = mapping(request_memory_.number(), page_size + input_capacity, true);
-  responses_ = mapping(response_memory_.number(), page_size + output_capacity, true);
+    : host_channel(input_capacity, output_capacity, generation,
+                   make_memory("ringmill requests", page_size, input_capacity),
+                   make_memory("ringmill responses", output_places::large_offset, output_capacity)) {}
+
+host_channel::host_channel(std::size_t input_capacity, std::size_t output_capacity, std::uint32_t generation,
+                           fd requests, fd responses)
+    : request_memory_(std::move(requests)),
+      response_memory_(std::move(responses)),
+      requests_(request_memory_.number(), page_size + input_capacity, true),
+      responses_(response_memory_.number(), output_places::large_offset + output_capacity, false),
+      protocol_(page_at<request_page>(requests_), page_at<const response_page>(responses_), generation,
+                output_places(output_capacity)),
+      input_(input_capacity) {
   // The host's own mapping stays writable; nobody can make another one, or shrink it under the reader (SIGBUS).
   seal(request_memory_, F_SEAL_FUTURE_WRITE);
   seal(response_memory_, 0);
-  request_page& header = request_header();
-  header.generation = generation;
-  header.input_capacity = static_cast<std::uint32_t>(input_capacity);
-  header.output_capacity = static_cast<std::uint32_t>(output_capacity);
 }
 
 void host_channel::forget_descriptors() noexcept {
@@ -90,99 +119,57 @@ void host_channel::forget_descriptors() noexcept {
   response_memory_.reset();
 }
 
-void host_channel::post(std::uint64_t function, std::size_t argument_bytes) {
-  request_page& header = request_header();
-  request_entry& entry = header.ring[requests_posted_ % ring_entries];
-  entry.sequence = ++requests_posted_;
-  entry.generation = generation_;
-  entry.function = function;
-  entry.input_offset = 0;
-  entry.input_length = static_cast<std::uint32_t>(argument_bytes);
-  entry.output_offset = 0;
-  entry.output_capacity = static_cast<std::uint32_t>(output_capacity_);
-  header.tail.store(requests_posted_, std::memory_order_seq_cst);
-  // Advice of the worker's: if it lies, it is not woken.
-  if (response_header().worker_asleep.load(std::memory_order_seq_cst) != 0) futex_wake(header.tail);
+std::byte* host_channel::reserve(std::size_t argument_bytes) noexcept {
+  if (!protocol_.has_room()) return nullptr;
+  const std::optional<std::size_t> found = input_.find(argument_bytes);
+  if (!found) return nullptr;
+  reserved_ = page_size + *found;
+  return requests_.data() + reserved_;
+}
+
+std::uint32_t host_channel::stage(std::uint64_t function, std::size_t argument_bytes) noexcept {
+  input_.take(reserved_ - page_size, argument_bytes);
+  return protocol_.stage(function, {static_cast<std::uint32_t>(reserved_), static_cast<std::uint32_t>(argument_bytes)});
 }
 
 std::optional<response> host_channel::take() {
-  response_page& header = response_header();
-  // The first answer says that the worker is ready; after it there is one for each request.
-  const std::uint32_t owed = requests_posted_ + 1 - responses_taken_;
-  const std::uint32_t count = header.tail.load(std::memory_order_acquire) - responses_taken_;
-  if (count == 0) return std::nullopt;
-  if (count > owed) violated("more answers than requests");
-
-  const response_entry entry = copy_once(header.ring[responses_taken_ % ring_entries]);
-  if (entry.generation != generation_) violated("its generation");
-  if (entry.sequence != responses_taken_) violated("its sequence number");
-  const auto status = static_cast<response_status>(entry.status);
-  if (status < response_status::ready || status > response_status::too_large) violated("its status");
-  if ((status == response_status::ready) != (entry.sequence == 0)) violated("its status");
-  if (entry.offset > output_capacity_ || entry.length > output_capacity_ - entry.offset)
-    violated("its place in memory");
-  if (status == response_status::too_large && entry.needed <= output_capacity_) violated("the size that it needs");
-  ++responses_taken_;
-  return response{status, {responses_.data() + page_size + entry.offset, entry.length}, entry.needed};
+  const std::optional<checked_answer> answer = protocol_.take();
+  if (!answer) return std::nullopt;
+  if (answer->status != response_status::ready) input_.give_back();
+  return response{answer->status,
+                  answer->sequence,
+                  answer->run_time,
+                  {responses_.data() + answer->where.offset, answer->where.length},
+                  answer->needed};
 }
 
-const std::uint32_t* host_channel::futex_word() const noexcept {
-  return reinterpret_cast<const std::uint32_t*>(&response_header().tail);
-}
-
-namespace {
-std::size_t size_of_file(int memory) {
-  struct stat about {};
-  if (fstat(memory, &about) < 0) fail("fstat of shared memory");
-  return static_cast<std::size_t>(about.st_size);
-}
-}  // namespace
+const std::uint32_t* host_channel::futex_word() const noexcept { return address_of(protocol_.futex()); }
 
 worker_channel::worker_channel(int request_memory, int response_memory, int doorbell)
-    : doorbell_(doorbell),
-      requests_(request_memory, size_of_file(request_memory), false),
-      responses_(response_memory, size_of_file(response_memory), true) {}
-
-request_entry worker_channel::next() {
-  const request_page& header = request_header();
-  std::atomic<std::uint32_t>& asleep = response_header().worker_asleep;
-  while (header.tail.load(std::memory_order_acquire) == requests_taken_) {
-    asleep.store(1, std::memory_order_seq_cst);
-    if (header.tail.load(std::memory_order_seq_cst) == requests_taken_) futex_wait(header.tail, requests_taken_);
-    asleep.store(0, std::memory_order_relaxed);
-  }
-  return header.ring[requests_taken_++ % ring_entries];
-}
+    : requests_(request_memory, size_of_file(request_memory), false),
+      responses_(response_memory, size_of_file(response_memory), true),
+      protocol_(page_at<const request_page>(requests_), page_at<response_page>(responses_), doorbell) {}
 
 std::span<const std::byte> worker_channel::input(const request_entry& request) const noexcept {
-  return {requests_.data() + page_size + request.input_offset, request.input_length};
+  return {requests_.data() + request.input_offset, request.input_length};
 }
 
-std::span<std::byte> worker_channel::output(const request_entry& request) const noexcept {
-  return {responses_.data() + page_size + request.output_offset, request.output_capacity};
+std::span<std::byte> worker_channel::memory_at(place where) const noexcept {
+  return {responses_.data() + where.offset, where.length};
 }
 
-void worker_channel::answer(const request_entry& request, response_status status, std::size_t length,
-                            std::uint64_t needed) {
-  publish({request.sequence, request.generation, static_cast<std::uint32_t>(status), request.output_offset,
-           static_cast<std::uint32_t>(length), 0, needed});
+std::span<std::byte> worker_channel::small_output(const request_entry& request) const noexcept {
+  return memory_at(output_places::small(request.sequence));
 }
 
-void worker_channel::announce_ready() {
-  publish({0, request_header().generation, static_cast<std::uint32_t>(response_status::ready), 0, 0, 0, 0});
-}
+std::span<std::byte> worker_channel::large_output() const noexcept { return memory_at(protocol_.places().large()); }
 
-void worker_channel::publish(const response_entry& entry) {
-  response_page& header = response_header();
-  header.ring[responses_posted_ % ring_entries] = entry;
-  header.tail.store(++responses_posted_, std::memory_order_seq_cst);
-  if (request_header().host_asleep.load(std::memory_order_seq_cst) == 0) return;
-  if (doorbell_ < 0) {
-    futex_wake(header.tail);
-  } else {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const ssize_t written = ::write(doorbell_, &one, sizeof one);
-  }
+void worker_channel::answer(const request_entry& request, response_status status, std::span<const std::byte> payload,
+                            std::uint64_t needed, std::uint32_t run_time) noexcept {
+  place where = output_places::small(request.sequence);
+  if (!payload.empty()) where.offset = static_cast<std::uint32_t>(payload.data() - responses_.data());
+  where.length = static_cast<std::uint32_t>(payload.size());
+  protocol_.answer(request, status, where, needed, run_time);
 }
 
 }  // namespace ringmill::detail

@@ -1,10 +1,9 @@
-// The shared memory between the host and one worker: two rings and two arenas. No system call but a futex wake.
+// The shared memory between the host and one worker: two rings and two arenas. What is said in it, and what of that is
+// believed: offload/channel_protocol.hpp.
 //
-// The host allocates in both arenas and trusts nothing that it reads: it keeps its indices in private memory, copies
-// each answer once, and checks the copy. After a protocol_violation the worker has to be killed and the channel thrown
-// away.
-//
-// One task is in flight at a time, and all of both arenas is its own.
+// Several calls may be in flight; the worker runs them one after the other, and answers in that order. So the input
+// arena is a ring (offload/detail/input_ring.hpp). A result lies in the small place of its entry, or, if it is larger,
+// in the large place, which the worker uses only when the host has read all earlier answers.
 #pragma once
 
 #include <sys/types.h>
@@ -17,6 +16,8 @@
 
 #include <ringmill/io/fd.hpp>
 #include <ringmill/offload/channel_layout.hpp>
+#include <ringmill/offload/channel_protocol.hpp>
+#include <ringmill/offload/detail/input_ring.hpp>
 #include <ringmill/offload/error.hpp>
 #include <ringmill/runtime/config.hpp>
 
@@ -48,6 +49,8 @@ class RINGMILL_API mapping {
 /// A checked answer. The payload is still the worker's to change: read it once (byte_reader does).
 struct response {
   response_status status = response_status::ready;
+  std::uint32_t sequence = 0;  ///< of its request
+  std::uint32_t run_time = 0;  ///< in ns; the worker's word
   std::span<const std::byte> payload;
   std::uint64_t needed = 0;
 };
@@ -66,34 +69,61 @@ class RINGMILL_API host_channel {
   int response_memory() const noexcept { return response_memory_.number(); }
   void forget_descriptors() noexcept;
 
-  /// Where the next task's arguments are written. Free while no task is in flight.
-  std::span<std::byte> input() const noexcept { return {requests_.data() + page_size, input_capacity_}; }
+  /// Memory for the arguments of one more call, aligned to a cache line; null while the ring or the arena is full. It
+  /// is given up by the next `reserve` unless `post` has come between.
+  std::byte* reserve(std::size_t argument_bytes) noexcept;
+  /// Writes a call whose arguments are in the memory of the last `reserve`; the worker sees it after `publish`. Gives
+  /// the call's number.
+  std::uint32_t stage(std::uint64_t function, std::size_t argument_bytes) noexcept;
+  /// Publishes all that was staged, and wakes the worker if it sleeps.
+  void publish() noexcept { protocol_.publish(); }
+  /// Both.
+  std::uint32_t post(std::uint64_t function, std::size_t argument_bytes) noexcept {
+    const std::uint32_t sequence = stage(function, argument_bytes);
+    publish();
+    return sequence;
+  }
+  /// Calls that were staged and not answered. The oldest has the number `first_unanswered()`.
+  std::uint32_t in_flight() const noexcept { return protocol_.in_flight(); }
+  std::uint32_t first_unanswered() const noexcept { return protocol_.first_unanswered(); }
 
-  /// Publishes a call whose arguments are the first bytes of input(), and wakes the worker if it sleeps.
-  void post(std::uint64_t function, std::size_t argument_bytes);
+  /// Calls it back. True if the worker will not start it, but answer `skipped`; false if it has begun (or says so).
+  bool revoke(std::uint32_t sequence) noexcept { return protocol_.revoke(sequence); }
+  /// Was `revoke` or `ask_to_stop` called for it?
+  bool was_called_back(std::uint32_t sequence) const noexcept { return protocol_.was_called_back(sequence); }
+  /// Lets the function know, if it asks.
+  void ask_to_stop(std::uint32_t sequence) noexcept { protocol_.ask_to_stop(sequence); }
+  /// The worker's word.
+  bool has_started(std::uint32_t sequence) const noexcept { return protocol_.has_started(sequence); }
+  /// How much of the call is done, as the worker says: from 0 to 1, or less than 0 if it has not said.
+  float progress_of(std::uint32_t sequence) const noexcept { return protocol_.progress_of(sequence); }
 
-  /// The next answer, or nothing. Throws protocol_violation.
+  /// The next answer, or nothing. Its payload stays until `done_reading` or the next `stage`. Throws
+  /// protocol_violation, once: then there is nothing more.
   std::optional<response> take();
+  void done_reading() noexcept { protocol_.done_reading(); }
 
-  /// Before waiting on `futex_word` for a change from `expected()`: says that a wake is wanted.
-  void announce_sleep() noexcept { request_header().host_asleep.store(1, std::memory_order_seq_cst); }
-  void announce_awake() noexcept { request_header().host_asleep.store(0, std::memory_order_relaxed); }
+  /// There is one more, right or wrong.
+  bool has_answer() const noexcept { return protocol_.has_answer(); }
+
+  /// Before waiting on `futex_word` for a change from `expected()`: says that a wake is wanted. Look with `has_answer`
+  /// after it. While awake, each answer saves the worker a system call.
+  void announce_sleep() noexcept { protocol_.announce_sleep(); }
+  void announce_awake() noexcept { protocol_.announce_awake(); }
   const std::uint32_t* futex_word() const noexcept;
-  std::uint32_t expected() const noexcept { return responses_taken_; }
+  std::uint32_t expected() const noexcept { return protocol_.expected(); }
 
  private:
-  request_page& request_header() const noexcept { return *reinterpret_cast<request_page*>(requests_.data()); }
-  response_page& response_header() const noexcept { return *reinterpret_cast<response_page*>(responses_.data()); }
+  host_channel(std::size_t input_capacity, std::size_t output_capacity, std::uint32_t generation, fd requests,
+               fd responses);
 
-  std::size_t input_capacity_;
-  std::size_t output_capacity_;
-  std::uint32_t generation_;
   fd request_memory_;
   fd response_memory_;
   mapping requests_;
   mapping responses_;
-  std::uint32_t requests_posted_ = 0;
-  std::uint32_t responses_taken_ = 0;
+  host_protocol<shared_memory> protocol_;
+  input_ring input_;
+  std::size_t reserved_ = 0;  ///< where the memory of the last `reserve` begins
 };
 
 /// The worker's side.
@@ -103,27 +133,31 @@ class RINGMILL_API worker_channel {
   worker_channel(int request_memory, int response_memory, int doorbell = -1);
 
   /// Waits for the next call and gives a copy of its entry.
-  request_entry next();
+  request_entry next() noexcept { return protocol_.next(); }
   std::span<const std::byte> input(const request_entry& request) const noexcept;
-  std::span<std::byte> output(const request_entry& request) const noexcept;
+  /// Says that it begins. False: answer `skipped` instead.
+  bool begin(const request_entry& request) noexcept { return protocol_.begin(request); }
+  bool is_asked_to_stop(const request_entry& request) const noexcept { return protocol_.is_asked_to_stop(request); }
+  /// From 0 to 1; wakes the host if it sleeps.
+  void report_progress(const request_entry& request, float done) noexcept { protocol_.report_progress(request, done); }
 
-  /// Publishes an answer, and wakes the host if it sleeps.
-  void answer(const request_entry& request, response_status status, std::size_t length, std::uint64_t needed = 0);
+  /// The two places for a result. Before it writes into the large one, the worker waits until that is free.
+  std::span<std::byte> small_output(const request_entry& request) const noexcept;
+  std::span<std::byte> large_output() const noexcept;
+  void wait_for_large_output(const request_entry& request) const noexcept { protocol_.wait_for_large_output(request); }
+
+  /// Publishes an answer, whose payload begins one of the two places, and wakes the host if it sleeps.
+  void answer(const request_entry& request, response_status status, std::span<const std::byte> payload = {},
+              std::uint64_t needed = 0, std::uint32_t run_time = 0) noexcept;
   /// The first of all answers: the worker has started.
-  void announce_ready();
+  void announce_ready() noexcept { protocol_.announce_ready(); }
 
  private:
-  const request_page& request_header() const noexcept {
-    return *reinterpret_cast<const request_page*>(requests_.data());
-  }
-  response_page& response_header() const noexcept { return *reinterpret_cast<response_page*>(responses_.data()); }
-  void publish(const response_entry& entry);
+  std::span<std::byte> memory_at(place where) const noexcept;
 
-  int doorbell_;
   mapping requests_;
   mapping responses_;
-  std::uint32_t requests_taken_ = 0;
-  std::uint32_t responses_posted_ = 0;
+  worker_protocol<shared_memory> protocol_;
 };
 
 }  // namespace ringmill::detail

@@ -3,25 +3,46 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include <algorithm>
+
 namespace ringmill {
 
 namespace {
 
-std::string describe_death(pid_t pid, int wait_status) {
-  std::string text = "worker " + std::to_string(pid);
+std::string describe_death(pid_t pid, int wait_status, const std::string& output, bool quarantined) {
+  std::string text;
+  if (quarantined) text = "not run, since it was at its worker's death more than once; last time ";
+  text += "worker " + std::to_string(pid);
   if (WIFSIGNALED(wait_status)) {
     const char* name = sigabbrev_np(WTERMSIG(wait_status));
     text += name ? std::string(" died of SIG") + name : " died of signal " + std::to_string(WTERMSIG(wait_status));
   } else {
     text += " exited with status " + std::to_string(WEXITSTATUS(wait_status));
   }
-  return text + " while running its task";
+  text += " while running its task";
+  // Its last words are most likely about this.
+  const std::size_t end = output.find_last_not_of('\n');
+  if (end == std::string::npos) return text;
+  const std::size_t before = output.rfind('\n', end);
+  const std::size_t begin = before == std::string::npos ? 0 : before + 1;
+  return text + ", having said: " + output.substr(begin, std::min<std::size_t>(end + 1 - begin, 200));
 }
 
 }  // namespace
 
-worker_crashed::worker_crashed(pid_t pid, int wait_status)
-    : std::runtime_error(describe_death(pid, wait_status)), pid_(pid), wait_status_(wait_status) {}
+worker_crashed::worker_crashed(pid_t pid, int wait_status, const process_usage& usage, std::string output,
+                               bool quarantined)
+    : std::runtime_error(describe_death(pid, wait_status, output, quarantined)),
+      pid_(pid),
+      wait_status_(wait_status),
+      usage_(usage),
+      output_(std::move(output)),
+      quarantined_(quarantined) {}
+
+deadline_exceeded::deadline_exceeded(bool was_running)
+    : timeout_error(was_running ? "a task ran longer than its run_timeout: its worker was killed"
+                                : "a task waited for a worker longer than its queue_timeout"),
+      was_running_(was_running) {}
 
 int worker_crashed::signal() const noexcept { return WIFSIGNALED(wait_status_) ? WTERMSIG(wait_status_) : 0; }
 int worker_crashed::exit_status() const noexcept { return WIFEXITED(wait_status_) ? WEXITSTATUS(wait_status_) : -1; }

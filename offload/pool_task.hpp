@@ -7,15 +7,20 @@
 #include <span>
 #include <utility>
 
+#include <ringmill/offload/pool_options.hpp>
 #include <ringmill/runtime/awaiter.hpp>
 #include <ringmill/runtime/config.hpp>
+#include <ringmill/runtime/timer_queue.hpp>
 
 namespace ringmill::detail {
 
+class function_profile;
 class pool_core;
+class task_queue;
+class worker_slot;
 
 /// Lives in the awaiting frame. Ends exactly once: with a result, with a failure, or cancelled.
-class RINGMILL_API pool_task {
+class RINGMILL_API pool_task : private timer {
  public:
   virtual ~pool_task();
   pool_task& operator=(const pool_task&) = delete;
@@ -28,9 +33,9 @@ class RINGMILL_API pool_task {
   void await_describe(task_writer& out) const;
 
  protected:
-  pool_task(pool_core& pool, std::uint64_t function) noexcept : pool_(&pool), function_(function) {}
+  pool_task(pool_core& pool, function_id called, call_options options, bool may_wait);
   /// A task moves before it is awaited only.
-  pool_task(pool_task&& other) noexcept : pool_(other.pool_), function_(other.function_) {}
+  pool_task(pool_task&& other) noexcept;
 
   virtual std::size_t argument_bytes() const = 0;
   virtual void write_arguments(std::span<std::byte> memory) const = 0;
@@ -39,17 +44,42 @@ class RINGMILL_API pool_task {
   void rethrow_failure() {
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
+  /// Null if there is none.
+  std::exception_ptr take_failure() noexcept { return std::exchange(failure_, nullptr); }
+  /// In the worker, by its own word; at most 4 s are counted.
+  duration run_time() const noexcept { return duration(run_time_); }
 
  private:
   friend class pool_core;
-  enum class state : std::uint8_t { idle, queued, running, ended, cancelled };
+  friend class task_queue;
+  enum class state : std::uint8_t {
+    idle,
+    queued,
+    running,   ///< a worker has it
+    stopping,  ///< the same, but nobody wants it any more: the function may see that, or its worker is killed
+    ended,
+    cancelled,
+  };
+  bool is_at_worker() const noexcept { return state_ == state::running || state_ == state::stopping; }
 
   pool_core* pool_;
-  std::uint64_t function_;
+  function_id function_;
+  call_options options_;
   pool_task* next_ = nullptr;  ///< in the pool's queue
   pool_task* previous_ = nullptr;
   waiter* waiter_ = nullptr;
   std::exception_ptr failure_;
+  function_profile* profile_ = nullptr;
+  worker_slot* slot_ = nullptr;  ///< that has it
+  std::uint32_t sequence_ = 0;   ///< its number there
+  std::uint32_t run_time_ = 0;
+  std::size_t size_ = 0;  ///< of the encoded arguments
+  time_point submitted_;
+  unsigned retries_;         ///< that are left
+  float progress_ = -1;      ///< the last that was told
+  std::uint8_t deaths_ = 0;  ///< of zygotes under it
+  bool may_wait_;            ///< false: try_run
+  bool alone_;               ///< it gets a worker that has nothing else
   state state_ = state::idle;
 };
 

@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <string_view>
 
+#include <ringmill/offload/program_fingerprint.hpp>
 #include <ringmill/offload/registry.hpp>
 #include <ringmill/offload/zygote.hpp>
 #include <ringmill/runtime/error.hpp>
@@ -15,6 +16,7 @@ constinit role own_role = role::unknown;
 }  // namespace
 
 void process_init(int argc, char** argv) {
+  detail::take_program_fingerprint();
   if (argc >= 2 && argv[1] == std::string_view(detail::zygote_marker)) {
     own_role = role::worker;
     detail::zygote_main(argv);

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include <ringmill/offload/detail/pool_core.hpp>
+#include <ringmill/runtime/timeout.hpp>
 
 namespace ringmill {
 
@@ -15,6 +16,16 @@ process_pool::process_pool(const pool_options& options) : core_(new detail::pool
 process_pool::~process_pool() = default;
 
 std::vector<int> process_pool::worker_pids() const { return core_->worker_pids(); }
-const pool_statistics& process_pool::statistics() const noexcept { return core_->statistics(); }
+std::size_t process_pool::worker_count() const noexcept { return core_->worker_count(); }
+pool_statistics process_pool::stats() const { return core_->stats(); }
+
+event::wait_awaiter process_pool::drain() noexcept { return core_->idle().wait(); }
+void process_pool::close() noexcept { core_->close(); }
+
+task<> process_pool::shutdown(duration patience) {
+  close();
+  const bool all_ended = co_await move_on_after(patience, drain());
+  if (!all_ended) core_->abandon_tasks();
+}
 
 }  // namespace ringmill

@@ -9,7 +9,7 @@
 //     auto links = co_await pool.run<&extract_links>(html);
 //
 // A task that crashes costs only itself: it gets worker_crashed, the worker is replaced. One that takes too long is
-// killed: `co_await rm::with_timeout(2s, pool.run<&extract_links>(html))`.
+// killed: `co_await pool.run<&extract_links>(rm::call_options().run_timeout(2s), html)`.
 #pragma once
 
 #include <cstddef>
@@ -21,65 +21,36 @@
 #include <vector>
 
 #include <ringmill/offload/codec.hpp>
+#include <ringmill/offload/error.hpp>
+#include <ringmill/offload/in_worker.hpp>
+#include <ringmill/offload/pool_options.hpp>
+#include <ringmill/offload/pool_statistics.hpp>
 #include <ringmill/offload/pool_task.hpp>
 #include <ringmill/offload/process_init.hpp>
 #include <ringmill/offload/registry.hpp>
 #include <ringmill/runtime/config.hpp>
 #include <ringmill/runtime/detail/owned_ptr.hpp>
+#include <ringmill/runtime/event.hpp>
+#include <ringmill/runtime/task.hpp>
 
 namespace ringmill {
 
-/// How a pool is made.
-class pool_options {
- public:
-  pool_options() noexcept {}
-  /// How many worker processes; by default as many as there are processors. At least 1.
-  pool_options& workers(std::size_t count) noexcept { return workers_ = count ? count : 1, *this; }
-  /// Most bytes that the arguments of a task take, 64 MiB by default, at most 1 GiB. Memory is used only as it is
-  /// written.
-  pool_options& input_capacity(std::size_t bytes) noexcept { return input_capacity_ = bytes, *this; }
-  /// The same for a result, or the text of an exception.
-  pool_options& output_capacity(std::size_t bytes) noexcept { return output_capacity_ = bytes, *this; }
-  /// The workers' nice level, 5 by default, so that the loop's latency does not depend on how busy they are.
-  pool_options& niceness(int level) noexcept { return niceness_ = level, *this; }
-
-  std::size_t workers() const noexcept { return workers_; }
-  std::size_t input_capacity() const noexcept { return input_capacity_; }
-  std::size_t output_capacity() const noexcept { return output_capacity_; }
-  int niceness() const noexcept { return niceness_; }
-
- private:
-  static constexpr std::size_t default_capacity = std::size_t{64} << 20;
-  RINGMILL_API static std::size_t default_workers() noexcept;
-
-  std::size_t workers_ = default_workers();
-  std::size_t input_capacity_ = default_capacity;
-  std::size_t output_capacity_ = default_capacity;
-  int niceness_ = 5;
-};
-
-/// What a pool has done; always counted.
-class pool_statistics {
- public:
-  std::uint64_t finished = 0;  ///< tasks that gave a value or threw their own exception
-  std::uint64_t crashed = 0;   ///< tasks whose worker died
-  std::uint64_t killed = 0;    ///< tasks cancelled while they ran
-  std::uint64_t started = 0;   ///< workers started, replacements included
-};
-
 namespace detail {
 
-/// The awaiter of `process_pool::run`. Arguments are kept here until they are encoded; those that are views refer to
-/// the caller's memory, which has to stay until then.
+/// The awaiter of `process_pool::run`. Arguments are kept here until the task has ended; those that are views refer to
+/// the caller's memory, which has to stay as it is until then.
 template <auto Function>
 class [[nodiscard("a task runs when it is awaited")]] pool_call final : public pool_task {
  public:
-  using types = signature<decltype(Function)>;
+  using types = signature_of<Function>;
   using result_type = typename types::result;
 
   template <class... Args>
-  explicit pool_call(pool_core & pool, Args && ... args)
-      : pool_task(pool, registration<Function>::id()), args_(std::forward<Args>(args)...) {}
+  pool_call(pool_core & pool, const call_options& options, bool may_wait, Args&&... args)
+      : pool_task(pool, registration<Function>::id(), options, may_wait), args_(std::forward<Args>(args)...) {
+    static_assert(sizeof...(Args) == std::tuple_size_v<typename types::arguments>,
+                  "pool.run<&function>(args...): the function takes another number of arguments");
+  }
   pool_call(pool_call &&) = default;
 
   result_type await_resume() {
@@ -98,9 +69,14 @@ class [[nodiscard("a task runs when it is awaited")]] pool_call final : public p
   std::optional<std::conditional_t<std::is_void_v<result_type>, std::monostate, result_type>> value_;
 };
 
+template <class... Args>
+inline constexpr bool begins_with_options = false;
+template <class First, class... Rest>
+inline constexpr bool begins_with_options<First, Rest...> = std::is_same_v<std::remove_cvref_t<First>, call_options>;
+
 }  // namespace detail
 
-/// A set of worker processes, each with a channel of its own, and one queue for all, first in, first out. Belongs to
+/// A set of worker processes, each with a channel of its own, and one queue for all. Belongs to
 /// the loop it is made on; must outlive its tasks. Its destructor kills the workers and waits until they are gone (some
 /// ms).
 class RINGMILL_API process_pool {
@@ -112,19 +88,59 @@ class RINGMILL_API process_pool {
   process_pool& operator=(const process_pool&) = delete;
 
   /// co_await it: `Function(args...)`, run in a worker. Gives its value or throws its exception (standard types as
-  /// themselves, others as remote_error); worker_crashed when its worker died while it ran, payload_too_large,
-  /// protocol_violation, pool_unavailable. A task that is cancelled in the queue never runs; one that runs is killed
-  /// with its worker. Arguments and results cross as `codec` says.
+  /// themselves, others as remote_error); else one of the errors of offload/error.hpp says how the task ended:
+  /// worker_crashed when its worker died while it ran. A task that is cancelled in the queue never runs; one that runs
+  /// is killed with its worker (call_options::cancel_grace). Arguments and results cross as `codec` says.
   template <auto Function, class... Args>
-  detail::pool_call<Function> run(Args&&... args) {
-    return detail::pool_call<Function>(*core_, std::forward<Args>(args)...);
+  requires(!detail::begins_with_options<Args...>) detail::pool_call<Function> run(Args&&... args) {
+    return detail::pool_call<Function>(*core_, call_options(), true, std::forward<Args>(args)...);
   }
+  /// The same, with time limits, a priority and so on for this call.
+  template <auto Function, class... Args>
+  detail::pool_call<Function> run(const call_options& options, Args&&... args) {
+    return detail::pool_call<Function>(*core_, options, true, std::forward<Args>(args)...);
+  }
+
+  /// Like `run`, but if as many tasks wait as pool_options::queue_limit and queue_bytes allow, it throws queue_full
+  /// instead of waiting too: for a server that rather says "busy" than lets its clients wait.
+  template <auto Function, class... Args>
+  requires(!detail::begins_with_options<Args...>) detail::pool_call<Function> try_run(Args&&... args) {
+    return detail::pool_call<Function>(*core_, call_options(), false, std::forward<Args>(args)...);
+  }
+  template <auto Function, class... Args>
+  detail::pool_call<Function> try_run(const call_options& options, Args&&... args) {
+    return detail::pool_call<Function>(*core_, options, false, std::forward<Args>(args)...);
+  }
+
+  // Over a range of arguments: see offload/map.hpp, which has to be included for these.
+
+  /// co_await it: `Function(element)` for each element of the range (a tuple is its arguments), in chunks, on all
+  /// workers; gives all results in the order of the range. The first error cancels what is left and is thrown. A range
+  /// that is passed as an lvalue has to stay as it is until then.
+  template <auto Function, class Range>
+  task<std::vector<typename detail::signature_of<Function>::result>> map(Range&& range,
+                                                                         map_options options = map_options());
+  /// The same, but calls `use(completion)` for each element, which says its index and its value or error; in the order
+  /// of the range, or as they come. If `use` gives a task it is awaited; never two at a time.
+  template <auto Function, class Range, class Use>
+  task<> map_each(Range&& range, Use use, map_options options = map_options());
+
+  /// co_await it: comes back when no task waits or runs.
+  event::wait_awaiter drain() noexcept;
+  /// From now on new tasks fail with pool_unavailable; those that wait and run go on.
+  void close() noexcept;
+  /// co_await it: closes the pool and drains it; what has not ended after `patience` is killed, and fails with
+  /// pool_unavailable.
+  task<> shutdown(duration patience);
 
   /// The processes that are there now.
   std::vector<int> worker_pids() const;
-  const pool_statistics& statistics() const noexcept;
+  /// What it does and has done.
+  pool_statistics stats() const;
 
  private:
+  std::size_t worker_count() const noexcept;
+
   detail::owned_ptr<detail::pool_core> core_;
 };
 

@@ -22,22 +22,39 @@ namespace ringmill::detail {
 
 using function_id = std::uint64_t;
 
-/// Where a worker puts the result of a call.
+/// Where a worker puts the result of a call: into the first of two places if it fits there, else into the second, which
+/// may have to be waited for.
 class result_writer {
  public:
-  explicit result_writer(std::span<std::byte> memory) noexcept : memory_(memory) {}
+  using wait_function = void (*)(void* context);
+  explicit result_writer(std::span<std::byte> memory) noexcept : small_(memory) {}
+  result_writer(std::span<std::byte> small, std::span<std::byte> large, wait_function wait, void* context) noexcept
+      : small_(small), large_(large), wait_for_large_(wait), context_(context) {}
 
   template <class T>
   void put(const T& value) {
     size_ = encoded_size(value);
-    if (fits()) encode(memory_, value);
+    if (const std::span<std::byte> memory = place(); !memory.empty()) encode(memory, value);
   }
-  /// The bytes that the result takes, written only if they fit.
+  /// The bytes that the result takes, written only if they fit somewhere.
   std::size_t size() const noexcept { return size_; }
-  bool fits() const noexcept { return size_ <= memory_.size(); }
+  bool fits() const noexcept { return size_ <= small_.size() || size_ <= large_.size(); }
+  std::span<const std::byte> written() const noexcept {
+    return size_ <= small_.size() ? small_.first(size_) : large_.first(size_);
+  }
 
  private:
-  std::span<std::byte> memory_;
+  std::span<std::byte> place() {
+    if (size_ <= small_.size()) return small_;
+    if (size_ > large_.size()) return {};
+    wait_for_large_(context_);
+    return large_;
+  }
+
+  std::span<std::byte> small_;
+  std::span<std::byte> large_;
+  wait_function wait_for_large_ = nullptr;
+  void* context_ = nullptr;
   std::size_t size_ = 0;
 };
 
@@ -83,13 +100,42 @@ struct signature<Result (*)(Params...)> {
 template <class Result, class... Params>
 struct signature<Result (*)(Params...) noexcept> : signature<Result (*)(Params...)> {};
 
+/// Text as a template argument.
+template <std::size_t Size>
+struct fixed_text {
+  // Not explicit: it stands for a literal.
+  constexpr fixed_text(const char (&text)[Size]) noexcept {
+    for (std::size_t i = 0; i < Size; ++i) characters[i] = text[i];
+  }
+  char characters[Size] = {};
+};
+
+/// A function under another name.
+template <fixed_text Name, auto Function>
+class function_with_name {
+ public:
+  static constexpr fixed_text text = Name;
+  template <class... Args>
+  decltype(auto) operator()(Args&&... args) const {
+    return Function(std::forward<Args>(args)...);
+  }
+};
+template <fixed_text Name, auto Function>
+struct signature<function_with_name<Name, Function>> : signature<decltype(Function)> {};
+
+template <auto Function>
+using signature_of = signature<std::remove_cv_t<decltype(Function)>>;
+
 template <auto Function>
 struct carrier {};
 
 template <auto Function>
 class registration {
-  using types = signature<decltype(Function)>;
-  static const char* name() noexcept { return typeid(carrier<Function>).name(); }
+  using types = signature_of<Function>;
+  static const char* name() noexcept {
+    if constexpr (requires { Function.text; }) return std::remove_cv_t<decltype(Function)>::text.characters;
+    return typeid(carrier<Function>).name();
+  }
 
   static void call(std::span<const std::byte> bytes, result_writer& result) {
     auto arguments = decode<typename types::arguments>(bytes);
@@ -112,3 +158,12 @@ class registration {
 };
 
 }  // namespace ringmill::detail
+
+namespace ringmill {
+
+/// A function under a name of its own choice: `pool.run<rm::named_function<"checksum", &checksum>>(data)`. Needed where
+/// the program has two functions of one name (static ones, or in unnamed namespaces, of two source files).
+template <detail::fixed_text Name, auto Function>
+inline constexpr detail::function_with_name<Name, Function> named_function = {};
+
+}  // namespace ringmill

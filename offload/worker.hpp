@@ -3,6 +3,8 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
+
 #include <ringmill/runtime/config.hpp>
 
 namespace ringmill::detail {
@@ -12,7 +14,10 @@ struct worker_start {
   int nice = 0;
   int request_memory = -1;
   int response_memory = -1;
+  int errors = -1;  ///< becomes its standard error
   int doorbell = -1;
+  std::uint64_t initializer = 0;  ///< a registered function, or 0
+  const char* name = "";          ///< as `ps` shows it; at most 15 characters
 };
 
 /// Lets go of all that was inherited, then serves the channel.

@@ -10,11 +10,12 @@
 #include <ringmill/io/ops.hpp>
 #include <ringmill/io/ring.hpp>
 #include <ringmill/offload/detail/pool_core.hpp>
+#include <ringmill/runtime/loop.hpp>
 
 namespace ringmill::detail {
 
-/// Armed with the number of answers that the host has taken, and again after each wake: if the worker has written more
-/// by the time it is armed, it completes at once. So no wake is lost.
+/// Armed with the number of answers that the host has taken: if the worker has written more by the time it is armed, it
+/// completes at once. So no wake is lost.
 class worker_slot::futex_watch final : public futex_wait_op {
  public:
   explicit futex_watch(worker_slot& slot)
@@ -25,13 +26,19 @@ class worker_slot::futex_watch final : public futex_wait_op {
     if (is_in_flight()) owner().cancel_and_wait(*this);
   }
 
+  void arm() {
+    expect(slot_.channel->expected());
+    start_in_background();
+  }
+
  private:
   void completed(std::int32_t result, std::uint32_t, bool) noexcept override {
     if (result == -ECANCELED) return;
-    slot_.pool_.worker_spoke(slot_);
-    if (slot_.now == worker_slot::state::dying) return;  // it may write for ever
-    expect(slot_.channel->expected());
-    resubmit();
+    if (slot_.pool_.is_deaf()) {
+      resubmit();
+    } else {
+      slot_.woke_up();
+    }
   }
   worker_slot& slot_;
 };
@@ -45,22 +52,43 @@ class worker_slot::doorbell_watch final : public poll_op {
     if (is_in_flight()) owner().cancel_and_wait(*this);
   }
 
+  void arm() { start_in_background(); }
+
  private:
   void completed(std::int32_t result, std::uint32_t, bool) noexcept override {
     if (result == -ECANCELED) return;
+    if (slot_.pool_.is_deaf()) return static_cast<void>(resubmit());
     std::uint64_t rings = 0;
     [[maybe_unused]] const ssize_t got = ::read(slot_.doorbell.number(), &rings, sizeof rings);
-    slot_.pool_.worker_spoke(slot_);
-    if (slot_.now != worker_slot::state::dying) resubmit();
+    slot_.woke_up();
   }
   worker_slot& slot_;
 };
 
 worker_slot::worker_slot(pool_core& pool, std::uint32_t place) : index(place), pool_(pool) {}
-worker_slot::~worker_slot() { unwatch(); }
+worker_slot::~worker_slot() {
+  unwatch();
+  loop::current().disarm(alarm_);
+}
+
+worker_slot::alarm::alarm(worker_slot& owner) noexcept
+    : timer([](timer& base) noexcept {
+        worker_slot& late = static_cast<alarm&>(base).slot;
+        late.pool_.lost_patience(late);
+      }),
+      slot(owner) {}
+
+void worker_slot::expect_soon(duration patience) noexcept {
+  loop& here = loop::current();
+  here.disarm(alarm_);
+  here.arm(alarm_, saturating_add(here.now(), patience));
+}
+
+void worker_slot::is_here() noexcept { loop::current().disarm(alarm_); }
 
 void worker_slot::watch() {
-  channel->announce_sleep();  // once for all: the watch is always armed
+  channel->announce_sleep();
+  errors->watch();
   if (doorbell) {
     bell_ = std::make_unique<doorbell_watch>(*this);
   } else {
@@ -68,23 +96,54 @@ void worker_slot::watch() {
   }
 }
 
+void worker_slot::woke_up() noexcept {
+  channel->announce_awake();
+  is_awake = true;
+  pool_.worker_spoke(*this);
+}
+
+bool worker_slot::listen() {
+  channel->announce_sleep();
+  if (channel->has_answer()) {
+    channel->announce_awake();
+    return false;
+  }
+  is_awake = false;
+  doorbell ? bell_->arm() : futex_->arm();
+  return true;
+}
+
 void worker_slot::unwatch() noexcept {
+  is_awake = false;
   futex_.reset();
   bell_.reset();
 }
 
 void worker_slot::kill() noexcept {
+  constexpr duration patience = std::chrono::seconds(5);  // one with a lot of memory takes a while to die
   now = state::dying;
-  if (pidfd) syscall(SYS_pidfd_send_signal, pidfd.number(), SIGKILL, nullptr, 0);
+  expect_soon(patience);
+  signal(SIGKILL);
+}
+
+void worker_slot::signal(int number) const noexcept {
+  if (pidfd) syscall(SYS_pidfd_send_signal, pidfd.number(), number, nullptr, 0);
 }
 
 void worker_slot::clear() noexcept {
+  is_here();
   now = state::empty;
   pid = 0;
   is_ready = false;
   pidfd.reset();
   channel.reset();
+  errors.reset();
   doorbell.reset();
+  backlog = duration::zero();
+  answered = 0;
+  first = 1;
+  has_staged = false;
+  tasks_.fill(nullptr);
 }
 
 }  // namespace ringmill::detail

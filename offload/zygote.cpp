@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -16,7 +17,8 @@
 #include <cstring>
 #include <vector>
 
-#include <ringmill/offload/registry.hpp>
+#include <ringmill/offload/detail/fault_point.hpp>
+#include <ringmill/offload/program_fingerprint.hpp>
 #include <ringmill/offload/worker.hpp>
 #include <ringmill/offload/zygote_link.hpp>
 
@@ -30,6 +32,8 @@ struct child {
   std::uint32_t generation;
 };
 
+std::int64_t microseconds(const timeval& time) noexcept { return std::int64_t{time.tv_sec} * 1'000'000 + time.tv_usec; }
+
 class zygote {
  public:
   explicit zygote(char** arguments) : arguments_(arguments) {}
@@ -41,9 +45,12 @@ class zygote {
     sigprocmask(SIG_BLOCK, &signals, nullptr);
     const fd deaths(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
     zygote_message hello;
-    hello.fingerprint = registry_fingerprint();
+    hello.fingerprint = program_fingerprint();
+    if (RINGMILL_SHORTAGE_POINT("fingerprint")) ++hello.fingerprint;  // of another program, that is
     hello.pid = getpid();
+    RINGMILL_FAULT_POINT("zygote_begun");
     alive_ = tell(hello);
+    RINGMILL_FAULT_POINT("zygote_greeted");
     while (alive_) {
       pollfd watched[2] = {{zygote_socket, POLLIN, 0}, {deaths.number(), POLLIN, 0}};
       if (poll(watched, 2, -1) < 0 && errno != EINTR) break;
@@ -71,11 +78,12 @@ class zygote {
   }
 
   void spawn(received_message& request) {
+    RINGMILL_FAULT_POINT("zygote_asked");
     const pid_t zygote_pid = getpid();
     // fork, and the pidfd after it: nobody but us reaps this child, so its number cannot be another's by then. A bare
     // clone3 would give the pidfd at once, but leave the C library's and the sanitizers' state unprepared for the
     // child.
-    const pid_t pid = fork();
+    const pid_t pid = RINGMILL_SHORTAGE_POINT("fork") ? -1 : fork();
     if (pid == 0) become_worker(request, zygote_pid);
     zygote_message reply;
     reply.slot = request.message.slot;
@@ -86,8 +94,9 @@ class zygote {
       alive_ = tell(reply);
       return;
     }
+    RINGMILL_FAULT_POINT("zygote_forked");
     children_.push_back({pid, reply.slot, reply.generation});
-    const fd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+    const fd pidfd(RINGMILL_SHORTAGE_POINT("pidfd") ? -1 : static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
     if (!pidfd) {
       // A worker that the host could not kill is no worker.
       reply.kind = message_kind::spawn_failed;
@@ -100,6 +109,7 @@ class zygote {
     reply.pid = pid;
     const int number = pidfd.number();
     alive_ = tell(reply, std::span<const int>(&number, 1));
+    RINGMILL_FAULT_POINT("zygote_spawned");
   }
 
   [[noreturn]] void become_worker(received_message& request, pid_t zygote_pid) noexcept {
@@ -109,23 +119,33 @@ class zygote {
     start.nice = request.message.status;
     start.request_memory = request.descriptors[0].number();
     start.response_memory = request.descriptors[1].number();
-    start.doorbell = request.message.has_doorbell != 0 ? request.descriptors[2].number() : -1;
+    start.errors = request.descriptors[2].number();
+    start.doorbell = request.message.has_doorbell != 0 ? request.descriptors[3].number() : -1;
+    start.initializer = request.message.initializer;
+    request.message.name.back() = 0;
+    start.name = request.message.name.data();
     worker_main(start);
   }
 
   void reap() {
     int status = 0;
-    for (pid_t pid = 0; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
+    rusage used{};
+    for (pid_t pid = 0; (pid = wait4(-1, &status, WNOHANG, &used)) > 0;) {
       for (std::size_t index = 0; index < children_.size(); ++index) {
         if (children_[index].pid != pid) continue;
+        RINGMILL_FAULT_POINT("zygote_reaped");
         zygote_message report;
         report.kind = message_kind::exited;
         report.slot = children_[index].slot;
         report.generation = children_[index].generation;
         report.pid = pid;
         report.status = status;
+        report.user_time_us = microseconds(used.ru_utime);
+        report.system_time_us = microseconds(used.ru_stime);
+        report.peak_memory = used.ru_maxrss * 1024;
         children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(index));
         alive_ = tell(report) && alive_;
+        RINGMILL_FAULT_POINT("zygote_reported");
         break;
       }
     }

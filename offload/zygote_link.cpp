@@ -14,6 +14,7 @@
 #include <system_error>
 #include <utility>
 
+#include <ringmill/offload/detail/fault_point.hpp>
 #include <ringmill/offload/zygote.hpp>
 
 namespace ringmill::detail {
@@ -96,7 +97,7 @@ receive_result receive_message(int socket, received_message& into, int flags) no
 
 zygote_process zygote_process::start() {
   int pair[2];
-  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
+  if (RINGMILL_SHORTAGE_POINT("socketpair") || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0) {
     throw std::system_error(errno, std::generic_category(), "socketpair for the zygote");
   }
   zygote_process made;
@@ -121,6 +122,7 @@ zygote_process zygote_process::start() {
   const int error = posix_spawn(&made.pid_, "/proc/self/exe", &setup.actions, &setup.attributes, arguments, environ);
   if (error != 0) throw std::system_error(error, std::generic_category(), "starting the zygote from /proc/self/exe");
   // Our child, and not waited for: the number is still its own.
+  RINGMILL_FAULT_POINT("host_zygote_started");
   made.pidfd_ = fd(static_cast<int>(syscall(SYS_pidfd_open, made.pid_, 0)));
   return made;
 }
@@ -142,6 +144,10 @@ void zygote_process::hang_up() noexcept {
   if (socket_) shutdown(socket_.number(), SHUT_RDWR);
 }
 
+void zygote_process::kill() noexcept {
+  if (pid_ > 0) ::kill(pid_, SIGKILL);  // our child, and not waited for
+}
+
 void zygote_process::end() noexcept {
   if (pid_ < 0) return;
   constexpr int patience_ms = 2000;
@@ -152,7 +158,7 @@ void zygote_process::end() noexcept {
     do {
       ready = poll(&ended, 1, patience_ms);
     } while (ready < 0 && errno == EINTR);
-    if (ready == 0) kill(pid_, SIGKILL);
+    if (ready == 0) kill();
   }
   // ECHILD: the program ignores SIGCHLD, or has waited for every child; then it is gone already.
   while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) continue;
@@ -161,15 +167,12 @@ void zygote_process::end() noexcept {
   pidfd_.reset();
 }
 
-bool zygote_process::spawn(std::uint32_t slot, std::uint32_t generation, int nice,
-                           std::span<const int> descriptors) noexcept {
-  zygote_message message;
+bool zygote_process::spawn(zygote_message message, std::span<const int> descriptors) noexcept {
   message.kind = message_kind::spawn;
-  message.slot = slot;
-  message.generation = generation;
-  message.status = nice;
   message.has_doorbell = descriptors.size() == most_descriptors ? 1 : 0;
-  return send_message(socket_.number(), message, descriptors, MSG_DONTWAIT);
+  const bool sent = send_message(socket_.number(), message, descriptors, MSG_DONTWAIT);
+  RINGMILL_FAULT_POINT("host_worker_asked");
+  return sent;
 }
 
 }  // namespace ringmill::detail

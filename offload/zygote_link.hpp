@@ -1,6 +1,6 @@
 // The socket between the host and its zygote: small fixed messages, with descriptors where they are needed.
 //
-//   host -> zygote   spawn   + request memory, response memory, doorbell (if there is one)
+//   host -> zygote   spawn   + request memory, response memory, standard error, doorbell (if there is one)
 //   zygote -> host   hello, spawned + pidfd, spawn_failed, exited
 //
 // The zygote runs nobody's code but the library's, so its messages are believed.
@@ -27,10 +27,16 @@ struct zygote_message {
   std::int32_t pid = 0;
   std::int32_t status = 0;  ///< of exited: as waitpid gives it; of spawn_failed: errno; of spawn: the nice level
   std::uint32_t has_doorbell = 0;
-  std::uint64_t fingerprint = 0;  ///< of hello: registry_fingerprint()
+  std::uint64_t fingerprint = 0;  ///< of hello: program_fingerprint()
+  std::uint64_t initializer = 0;  ///< of spawn: a registered function, or 0
+  std::array<char, 16> name{};    ///< of spawn
+  // Of exited: what it has used.
+  std::int64_t user_time_us = 0;
+  std::int64_t system_time_us = 0;
+  std::int64_t peak_memory = 0;  ///< bytes
 };
 
-inline constexpr std::size_t most_descriptors = 3;
+inline constexpr std::size_t most_descriptors = 4;
 
 /// A message and the descriptors that came with it; they are close-on-exec.
 struct received_message {
@@ -65,11 +71,12 @@ class RINGMILL_API zygote_process {
   int socket() const noexcept { return socket_.number(); }
   /// Readable when the process has ended.
   int pidfd() const noexcept { return pidfd_.number(); }
+  void kill() noexcept;
   /// Asks for the end, and returns at once: the zygote kills its workers, reaps them and exits.
   void hang_up() noexcept;
 
-  /// Asks for a worker. False if the socket is full or broken.
-  bool spawn(std::uint32_t slot, std::uint32_t generation, int nice, std::span<const int> descriptors) noexcept;
+  /// Asks for a worker, with a message of the kind spawn. False if the socket is full or broken.
+  bool spawn(zygote_message message, std::span<const int> descriptors) noexcept;
 
  private:
   fd socket_;

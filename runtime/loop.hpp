@@ -111,6 +111,8 @@ class RINGMILL_API loop {
   void post(Function function) {
     post_node(*new detail::posted_function<Function>(std::move(function)));
   }
+  /// The same, of what was made by new before: where it must not fail. The loop deletes it.
+  void post_node(detail::posted_node& node) noexcept;
   /// Makes a loop that blocks take another turn.
   void wake() noexcept;
 
@@ -161,7 +163,6 @@ class RINGMILL_API loop {
   static void log_lost(const std::exception_ptr& error) noexcept;
   void run_ready() noexcept;
   void run_posted() noexcept;
-  void post_node(detail::posted_node& node) noexcept;
   bool has_posted() const noexcept;
   bool can_go_on() const noexcept;
   void beat() noexcept;

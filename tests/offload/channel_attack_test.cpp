@@ -30,6 +30,7 @@ class scene {
   detail::request_entry start_one() {
     worker.announce_ready();
     REQUIRE(host.take()->status == response_status::ready);
+    host.reserve(4);
     host.post(99, 4);
     return worker.next();
   }
@@ -57,13 +58,16 @@ constexpr attack attacks[] = {
     {"sequence 0 for a second time", [](auto&, auto& answer) { answer.sequence = 0; }},
     {"no status", [](auto&, auto& answer) { answer.status = 0; }},
     {"an unknown status", [](auto&, auto& answer) { answer.status = 1000; }},
-    {"an offset behind the memory", [](auto&, auto& answer) { answer.offset = capacity + 1; }},
-    {"a length beyond the memory", [](auto&, auto& answer) { answer.length = capacity + 1; }},
-    {"a length that wraps around",
+    {"an offset behind the memory", [](auto&, auto& answer) { answer.offset = 0xfffffff0U; }},
+    {"an offset between the places", [](auto&, auto& answer) { ++answer.offset; }},
+    {"another call's place", [](auto&, auto& answer) { answer.offset += detail::small_place; }},
+    {"a length beyond its small place", [](auto&, auto& answer) { answer.length = detail::small_place + 1; }},
+    {"a length beyond the large place",
      [](auto&, auto& answer) {
-       answer.offset = 16;
-       answer.length = 0xfffffff8U;
+       answer.offset = detail::page_size + detail::ring_entries * detail::small_place;
+       answer.length = capacity + 1;
      }},
+    {"a length that wraps around", [](auto&, auto& answer) { answer.length = 0xfffffff8U; }},
     {"too large, although it would fit",
      [](auto&, auto& answer) {
        answer.status = static_cast<std::uint32_t>(response_status::too_large);
@@ -76,7 +80,7 @@ TEST_CASE("whatever a worker scribbles over its answer is refused") {
     CAPTURE(one.name);
     scene all;
     const auto request = all.start_one();
-    all.worker.answer(request, response_status::value, 8);
+    all.worker.answer(request, response_status::value, all.worker.small_output(request).first(8));
     one.scribble(all.page(), all.page().ring[1]);
     CHECK_THROWS_AS(all.host.take(), rm::protocol_violation);
   }
@@ -84,8 +88,8 @@ TEST_CASE("whatever a worker scribbles over its answer is refused") {
 
 TEST_CASE("an answer before the worker is ready is refused") {
   scene all;
-  const detail::request_entry never_asked{1, generation, 0, 0, 0, 0, 0};
-  all.worker.answer(never_asked, response_status::value, 0);
+  const detail::request_entry never_asked{1, generation, 0, 0, 0};
+  all.worker.answer(never_asked, response_status::value);
   CHECK_THROWS_AS(all.host.take(), rm::protocol_violation);
 }
 
@@ -94,8 +98,9 @@ TEST_CASE("the rings go round") {
   auto request = all.start_one();
   for (std::uint32_t turn = 1; turn < 5 * detail::ring_entries; ++turn) {
     CHECK(request.sequence == turn);
-    all.worker.answer(request, response_status::value, 0);
+    all.worker.answer(request, response_status::value);
     REQUIRE(all.host.take());
+    all.host.reserve(0);
     all.host.post(turn, 0);
     request = all.worker.next();
   }
@@ -110,11 +115,12 @@ TEST_CASE("a worker that sleeps is woken by each call") {
   std::thread worker([&] {
     for (std::uint32_t call = 0; call < calls; ++call) {
       const auto request = all.worker.next();
-      all.worker.answer(request, response_status::value, 0);
+      all.worker.answer(request, response_status::value);
       ++taken;
     }
   });
   for (std::uint32_t call = 0; call < calls; ++call) {
+    while (!all.host.reserve(0)) std::this_thread::yield();
     all.host.post(call, 0);
     while (!all.host.take()) std::this_thread::yield();
   }

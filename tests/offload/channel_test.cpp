@@ -3,7 +3,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <deque>
+#include <limits>
+#include <random>
+#include <thread>
+#include <utility>
+#include <vector>
 
 #include <ringmill/offload/channel.hpp>
 
@@ -34,14 +42,15 @@ class both_ends {
 TEST_CASE("a request arrives with its arguments, and its answer with the result") {
   both_ends ends;
   for (int round = 0; round < 1000; ++round) {
-    std::memcpy(ends.host.input().data(), &round, sizeof round);
+    std::memcpy(ends.host.reserve(sizeof round), &round, sizeof round);
     ends.host.post(5, sizeof round);
     CHECK_FALSE(ends.host.take().has_value());
     const auto request = ends.worker.next();
     REQUIRE(request.function == 5);
     REQUIRE(std::memcmp(ends.worker.input(request).data(), &round, sizeof round) == 0);
-    std::memcpy(ends.worker.output(request).data(), &round, sizeof round);
-    ends.worker.answer(request, response_status::value, sizeof round);
+    const auto output = ends.worker.small_output(request).first(sizeof round);
+    std::memcpy(output.data(), &round, sizeof round);
+    ends.worker.answer(request, response_status::value, output);
     const auto answer = ends.host.take();
     REQUIRE(answer.has_value());
     REQUIRE(answer->status == response_status::value);
@@ -62,25 +71,139 @@ TEST_CASE("an answer that nobody asked for is a violation") {
   rm::detail::request_entry invented{};
   invented.sequence = 1;
   invented.generation = 1;
-  ends.worker.answer(invented, response_status::value, 0);
+  ends.worker.answer(invented, response_status::value);
   CHECK_THROWS_AS(ends.host.take(), rm::protocol_violation);
 }
 
-TEST_CASE("a wrong sequence, generation, status or size is a violation") {
+TEST_CASE("a wrong sequence, generation or status is a violation") {
   both_ends ends;
+  ends.host.reserve(0);
   ends.host.post(1, 0);
   auto request = ends.worker.next();
   auto status = response_status::value;
-  std::size_t size = 0;
   SUBCASE("sequence") { ++request.sequence; }
   SUBCASE("generation") { ++request.generation; }
   SUBCASE("status") { status = static_cast<response_status>(77); }
   SUBCASE("ready twice") { status = response_status::ready; }
-  SUBCASE("size") { size = capacity + 1; }
-  SUBCASE("place") {
-    request.output_offset = capacity;
-    size = 1;
-  }
-  ends.worker.answer(request, status, size);
+  ends.worker.answer(request, status);
   CHECK_THROWS_AS(ends.host.take(), rm::protocol_violation);
+}
+
+TEST_CASE("many calls are in flight, and are answered in their order") {
+  both_ends ends;
+  std::uint32_t posted = 0;
+  while (std::byte* memory = ends.host.reserve(sizeof posted)) {
+    std::memcpy(memory, &posted, sizeof posted);
+    ends.host.post(5, sizeof posted);
+    ++posted;
+  }
+  CHECK(posted == rm::detail::ring_entries);
+  CHECK(ends.host.in_flight() == posted);
+  for (std::uint32_t number = 0; number < posted; ++number) {
+    const auto request = ends.worker.next();
+    REQUIRE(std::memcmp(ends.worker.input(request).data(), &number, sizeof number) == 0);
+    const auto output = ends.worker.small_output(request).first(sizeof number);
+    std::memcpy(output.data(), &number, sizeof number);
+    ends.worker.answer(request, response_status::value, output);
+  }
+  for (std::uint32_t number = 0; number < posted; ++number) {
+    const auto answer = ends.host.take();
+    REQUIRE(answer.has_value());
+    REQUIRE(answer->sequence == number + 1);
+    REQUIRE(std::memcmp(answer->payload.data(), &number, sizeof number) == 0);
+    ends.host.done_reading();
+  }
+  CHECK(ends.host.in_flight() == 0);
+}
+
+TEST_CASE("the large place waits until the host has read what was answered before") {
+  both_ends ends;
+  ends.host.done_reading();
+  for (int i = 0; i < 2; ++i) {
+    ends.host.reserve(0);
+    ends.host.post(1, 0);
+  }
+  const std::vector<std::byte> first_result(5000, std::byte{1});
+  const auto write_large = [&](std::byte with) {
+    const auto request = ends.worker.next();
+    ends.worker.wait_for_large_output(request);
+    const auto output = ends.worker.large_output().first(5000);
+    std::fill(output.begin(), output.end(), with);
+    ends.worker.answer(request, response_status::value, output);
+  };
+  write_large(std::byte{1});
+  std::thread worker([&] { write_large(std::byte{2}); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  const auto first = ends.host.take();
+  REQUIRE(first.has_value());
+  CHECK_FALSE(ends.host.take().has_value());
+  CHECK(std::equal(first->payload.begin(), first->payload.end(), first_result.begin(), first_result.end()));
+  ends.host.done_reading();
+  worker.join();
+  const auto second = ends.host.take();
+  REQUIRE(second.has_value());
+  CHECK(second->payload[4999] == std::byte{2});
+}
+
+TEST_CASE("a call that was called back before it began is not begun, one that has begun is told") {
+  both_ends ends;
+  for (int i = 0; i < 2; ++i) {
+    ends.host.reserve(0);
+    ends.host.post(1, 0);
+  }
+  const auto first = ends.worker.next();
+  CHECK(ends.worker.begin(first));
+  CHECK_FALSE(ends.host.revoke(first.sequence));
+  CHECK_FALSE(ends.worker.is_asked_to_stop(first));
+  ends.host.ask_to_stop(first.sequence);
+  CHECK(ends.worker.is_asked_to_stop(first));
+  CHECK(ends.host.revoke(first.sequence + 1));
+  const auto second = ends.worker.next();
+  CHECK_FALSE(ends.worker.begin(second));
+}
+
+TEST_CASE("progress is of one call, and only what is between 0 and 1") {
+  both_ends ends;
+  ends.host.reserve(0);
+  ends.host.post(1, 0);
+  const auto request = ends.worker.next();
+  CHECK(ends.host.progress_of(request.sequence) < 0);
+  ends.worker.report_progress(request, 0.25F);
+  CHECK(ends.host.progress_of(request.sequence) == 0.25F);
+  CHECK(ends.host.progress_of(request.sequence + 1) < 0);
+  for (const float nonsense : {-1.0F, 1.5F, std::numeric_limits<float>::quiet_NaN()}) {
+    ends.worker.report_progress(request, nonsense);
+    CHECK(ends.host.progress_of(request.sequence) < 0);
+  }
+}
+
+TEST_CASE("arguments in flight never overlap, and small ones stay where they were") {
+  constexpr std::size_t room = 10'000;
+  rm::detail::input_ring ring(room);
+  std::deque<std::pair<std::size_t, std::size_t>> taken;
+  std::mt19937 random(3);
+  std::size_t found = 0;
+  for (int round = 0; round < 100'000; ++round) {
+    if (!taken.empty() && random() % 2 == 0) {
+      ring.give_back();
+      taken.pop_front();
+      continue;
+    }
+    const std::size_t size = random() % 4 == 0 ? random() % (room + 1) : random() % 500;
+    const auto place = ring.find(size);
+    if (!place) {
+      REQUIRE_FALSE(taken.empty());
+      continue;
+    }
+    ++found;
+    REQUIRE(*place % 64 == 0);
+    REQUIRE(*place + size <= room);
+    for (const auto& [begin, length] : taken) {
+      const bool apart = *place + size <= begin || begin + length <= *place;
+      REQUIRE(apart);
+    }
+    ring.take(*place, size);
+    taken.emplace_back(*place, size);
+  }
+  CHECK(found > 10'000);
 }

@@ -20,10 +20,13 @@
 #include <ringmill/ringmill.hpp>
 #include <ringmill/runtime/inspect.hpp>
 
-#include "../support/kernels.hpp"
+#include "pool_support.hpp"
 
 namespace rm = ringmill;
 using namespace std::chrono_literals;
+using support::all_workers;
+using support::gone_within;
+using support::is_alive;
 using support::on_each_kernel;
 
 namespace work {
@@ -58,32 +61,6 @@ std::string too_long() { return std::string(1 << 20, 'x'); }
 
 namespace {
 
-/// Is there such a process, and not as a zombie?
-bool is_alive(int pid) {
-  std::ifstream status("/proc/" + std::to_string(pid) + "/stat");
-  std::string text;
-  if (!std::getline(status, text)) return false;
-  const std::size_t name_end = text.rfind(')');
-  return name_end != std::string::npos && text.compare(name_end, 4, ") Z ") != 0;
-}
-
-bool gone_within(std::chrono::milliseconds limit, const std::vector<int>& pids) {
-  const auto end = std::chrono::steady_clock::now() + limit;
-  for (;;) {
-    bool any = false;
-    for (const int pid : pids) any = any || is_alive(pid);
-    if (!any) return true;
-    if (std::chrono::steady_clock::now() > end) return false;
-    std::this_thread::sleep_for(1ms);
-  }
-}
-
-/// Comes back when all workers have been reported.
-rm::task<std::vector<int>> all_workers(rm::process_pool& pool, std::size_t count) {
-  while (pool.worker_pids().size() < count) co_await rm::sleep_for(1ms);
-  co_return pool.worker_pids();
-}
-
 rm::pool_options two_workers() { return rm::pool_options().workers(2).input_capacity(8 << 20); }
 
 }  // namespace
@@ -99,7 +76,7 @@ TEST_CASE("a pool gives values, strings, vectors and nothing") {
     const std::vector<int> in_order = co_await pool.run<&work::sorted>(values);
     CHECK(in_order == std::vector<int>{1, 2, 3});
     co_await pool.run<&work::nothing>();
-    CHECK(pool.statistics().finished == 4);
+    CHECK(pool.stats()[rm::task_outcome::value] == 4);
   });
 }
 
@@ -169,7 +146,7 @@ TEST_CASE("a worker that dies fails only the task that it ran, and is replaced")
     });
     CHECK(crashes == 10);
     CHECK(right == 100);
-    CHECK(pool.statistics().crashed == 10);
+    CHECK(pool.stats()[rm::task_outcome::worker_crashed] == 10);
   });
 }
 
@@ -211,7 +188,7 @@ TEST_CASE("a task that takes too long is killed with its worker, and the pool go
     CHECK_FALSE(is_alive(before));
     const int squared = co_await pool.run<&work::square>(5);
     CHECK(squared == 25);
-    CHECK(pool.statistics().killed == 1);
+    CHECK(pool.stats().killed == 1);
   });
 }
 
@@ -225,7 +202,7 @@ TEST_CASE("a task that is cancelled in the queue never runs") {
       co_await rm::sleep_for(2ms);
       CHECK_THROWS_AS(co_await rm::with_timeout(2ms, pool.run<&work::crash>()), rm::timeout_error);
       CHECK(is_alive(pid));
-      CHECK(pool.statistics().crashed == 0);
+      CHECK(pool.stats()[rm::task_outcome::worker_crashed] == 0);
       tasks.cancel();
     });
     CHECK_FALSE(is_alive(pid));
@@ -252,13 +229,7 @@ TEST_CASE("the death of the zygote is noticed and healed") {
   on_each_kernel([]() -> rm::task<> {
     rm::process_pool pool(rm::pool_options().workers(2));
     const int worker = co_await pool.run<&work::own_pid>();
-    int zygote = 0;
-    {
-      std::ifstream status("/proc/" + std::to_string(worker) + "/stat");
-      std::string text;
-      std::getline(status, text);
-      zygote = std::atoi(text.c_str() + text.rfind(')') + 4);
-    }
+    const int zygote = support::parent_of(worker);
     REQUIRE(zygote > 1);
     REQUIRE(zygote != getpid());
     kill(zygote, SIGKILL);
@@ -323,6 +294,6 @@ TEST_CASE("the task tree names the worker that a call waits for") {
       calls.cancel();
     });
     CHECK(tree.find(": a worker, pid " + std::to_string(worker)) != std::string::npos);
-    CHECK(tree.find(": a worker that is free") != std::string::npos);
+    CHECK(tree.find(": a worker that is free (1 of 1 workers run 1 tasks, 1 wait)") != std::string::npos);
   });
 }

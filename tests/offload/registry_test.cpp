@@ -56,6 +56,13 @@ TEST_CASE("a function is found by its number, and overloads have two") {
   CHECK_NOTHROW(detail::check_registry());
 }
 
+TEST_CASE("a function has another number under a name of its own") {
+  constexpr auto by_name = rm::named_function<"sum of two", add_ints>;
+  CHECK(detail::registration<by_name>::id() != detail::registration<add_ints>::id());
+  CHECK(detail::registration<by_name>::id() == detail::hash_bytes("sum of two"));
+  CHECK(static_cast<bool>(detail::find_in_registry(detail::registration<by_name>::id())));
+}
+
 TEST_CASE("a call reads its arguments from bytes and writes its result") {
   const std::tuple<int, int> arguments(20, 22);
   std::array<std::byte, 64> in;

@@ -1,0 +1,182 @@
+// A running task that is out of time or not wanted any more; progress.
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "pool_support.hpp"
+
+namespace rm = ringmill;
+using namespace std::chrono_literals;
+using support::on_each_kernel;
+
+namespace of_cancel {
+
+int pid() { return getpid(); }
+void hang() {
+  for (;;) std::this_thread::sleep_for(1s);
+}
+/// Gives how often it looked.
+int until_cancelled() {
+  int looks = 0;
+  while (!rm::offload::cancelled()) {
+    ++looks;
+    std::this_thread::sleep_for(1ms);
+  }
+  return looks;
+}
+void stop_when_cancelled() {
+  for (;;) {
+    rm::offload::stop_if_cancelled();
+    std::this_thread::sleep_for(1ms);
+  }
+}
+void in_steps(int count) {
+  for (int i = 1; i <= count; ++i) {
+    std::this_thread::sleep_for(3ms);
+    rm::offload::report_progress(static_cast<double>(i) / count);
+  }
+}
+
+}  // namespace of_cancel
+
+using namespace of_cancel;
+
+namespace {
+rm::pool_options one_worker() { return rm::pool_options().workers(1); }
+}  // namespace
+
+TEST_CASE("at its run_timeout a task fails at once, and its worker is killed") {
+  on_each_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker());
+    const int worker = co_await pool.run<&pid>();
+    bool was_running = false;
+    const auto begin = std::chrono::steady_clock::now();
+    try {
+      co_await pool.run<&hang>(rm::call_options().run_timeout(10ms));
+    } catch (const rm::deadline_exceeded& error) {
+      was_running = error.was_running();
+    }
+    CHECK(was_running);
+    CHECK(std::chrono::steady_clock::now() - begin < 500ms);
+    const int next = co_await pool.run<&pid>();
+    CHECK(next != worker);
+    CHECK(support::gone_within(1s, {worker}));
+    CHECK(pool.stats().killed == 1);
+    CHECK(support::adds_up(pool.stats()));
+  });
+}
+
+TEST_CASE("the run_timeout begins when the task begins, not when it is queued") {
+  on_each_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker());
+    rm::nursery tasks;
+    int steps_done = 0;
+    co_await tasks.run([&]() -> rm::task<> {
+      const auto call = [](rm::process_pool& in, int& done) -> rm::task<> {
+        co_await in.run<&in_steps>(rm::call_options().run_timeout(200ms), 10);
+        ++done;
+      };
+      for (int i = 0; i < 8; ++i) tasks.start(call, std::ref(pool), std::ref(steps_done));
+      co_return;
+    });
+    CHECK(steps_done == 8);
+  });
+}
+
+TEST_CASE("a worker that is stopped, which its pidfd does not tell, is killed at the deadline") {
+  on_each_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker());
+    const int worker = co_await pool.run<&pid>();
+    kill(worker, SIGSTOP);
+    CHECK_THROWS_AS(co_await pool.run<&pid>(rm::call_options().run_timeout(10ms)), rm::deadline_exceeded);
+    const int next = co_await pool.run<&pid>();
+    CHECK(next != worker);
+  });
+}
+
+TEST_CASE("with a grace, a function that sees its cancel may return what it has") {
+  on_each_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker());
+    const int worker = co_await pool.run<&pid>();
+    const std::optional<int> looks =
+        co_await rm::move_on_after(20ms, pool.run<&until_cancelled>(rm::call_options().cancel_grace(10s)));
+    REQUIRE(looks.has_value());
+    CHECK(*looks > 0);
+    const int same = co_await pool.run<&pid>();
+    CHECK(same == worker);
+    CHECK(pool.stats().killed == 0);
+  });
+}
+
+TEST_CASE("stop_if_cancelled ends the function, its task is cancelled, and the worker lives") {
+  on_each_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker().cancel_grace(10s));
+    const int worker = co_await pool.run<&pid>();
+    const bool ended = co_await rm::move_on_after(10ms, pool.run<&stop_when_cancelled>());
+    CHECK_FALSE(ended);
+    const int same = co_await pool.run<&pid>();
+    CHECK(same == worker);
+    CHECK(pool.stats()[rm::task_outcome::cancelled] == 1);
+    CHECK(pool.stats().killed == 0);
+  });
+}
+
+TEST_CASE("after the grace a function that does not look is killed, and its process is gone when the cancel ends") {
+  on_each_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker());
+    const int worker = co_await pool.run<&pid>();
+    const bool ended = co_await rm::move_on_after(5ms, pool.run<&hang>(rm::call_options().cancel_grace(20ms)));
+    CHECK_FALSE(ended);
+    CHECK_FALSE(support::is_alive(worker));
+    CHECK(pool.stats().killed == 1);
+    CHECK(pool.stats()[rm::task_outcome::cancelled] == 1);
+  });
+}
+
+TEST_CASE("progress comes while the function runs, in order, and the end of it always") {
+  on_each_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker());
+    std::vector<double> seen;
+    co_await pool.run<&in_steps>(rm::call_options().on_progress([&](double done) { seen.push_back(done); }), 30);
+    CHECK(seen.size() >= 3);
+    CHECK(std::is_sorted(seen.begin(), seen.end()));
+    CHECK(seen.back() <= 1);
+  });
+}
+
+TEST_CASE("outside of a worker nothing is cancelled and nobody listens") {
+  CHECK_FALSE(rm::offload::cancelled());
+  rm::offload::stop_if_cancelled();
+  rm::offload::report_progress(0.5);
+}
+
+TEST_CASE("a task that was given to a worker behind another one is cancelled without harm to that") {
+  on_each_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker());
+    const int worker = co_await pool.run<&pid>();
+    for (int i = 0; i < 10; ++i) co_await pool.run<&pid>();  // now it is known to be short
+    for (int round = 0; round < 200; ++round) {
+      rm::nursery tasks;
+      int got = 0;
+      co_await tasks.run([&]() -> rm::task<> {
+        const auto call = [](rm::process_pool& in, int& count) -> rm::task<> {
+          co_await in.run<&pid>(rm::call_options().cancel_grace(10s));
+          ++count;
+        };
+        for (int i = 0; i < 8; ++i) tasks.start(call, std::ref(pool), std::ref(got));
+        for (int turns = 0; turns < round % 7; ++turns) co_await rm::yield();
+        tasks.cancel();
+      });
+    }
+    const int same = co_await pool.run<&pid>();
+    CHECK(same == worker);
+    CHECK(pool.stats()[rm::task_outcome::cancelled] > 0);
+    CHECK(pool.stats().run_again == 0);
+    CHECK(support::adds_up(pool.stats()));
+  });
+}
