@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include <ringmill/io/sim/detail/object.hpp>
 
@@ -12,13 +13,17 @@ namespace ringmill::sim::detail {
 
 class operation {
  public:
-  explicit operation(const io_uring_sqe& asked) noexcept : entry(asked) {}
+  explicit operation(const io_uring_sqe& asked) noexcept : entry_(asked) {}
+
+  const io_uring_sqe& entry() const noexcept { return *entry_; }
 
   std::shared_ptr<object> target;
   std::shared_ptr<object> source;  ///< of a splice
   std::size_t moved = 0;           ///< bytes, by earlier tries
   bool is_waiting = false;         ///< for its target to change; else it is about to be tried
-  __extension__ io_uring_sqe entry;  // its end is an array of no size, for which there is a warning
+
+ private:
+  std::optional<io_uring_sqe> entry_;  ///< always there; as a member of its own it would give a warning
 };
 
 /// A completion that has not been put into the array.

@@ -129,7 +129,7 @@ void sim_kernel::power_off() {
   }
   for (auto& [number, op] : operations_) {
     if (op.target) op.target->reset_at_close();
-    finish(op.entry.user_data, number, -ECANCELED, 0);
+    finish(op.entry().user_data, number, -ECANCELED, 0);
   }
   by_user_data_.clear();
   const auto dropped = std::exchange(operations_, {});

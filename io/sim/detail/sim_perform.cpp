@@ -27,7 +27,7 @@ Type* pointer(__u64 address) noexcept {
 }  // namespace
 
 int sim_kernel::perform(operation& op, std::uint32_t& flags) {
-  const io_uring_sqe& entry = op.entry;
+  const io_uring_sqe& entry = op.entry();
   const iovec one{pointer<void>(entry.addr), entry.len};
   const auto flags_of_message = static_cast<int>(entry.msg_flags);
   switch (entry.opcode) {
@@ -114,15 +114,15 @@ int sim_kernel::receive(operation& op, const iovec* parts, std::size_t count, in
 
 /// The kernel chooses the buffer; without one it does not even look whether there is something to receive.
 int sim_kernel::receive_into_group(operation& op, std::uint32_t& flags) {
-  const auto found = buffer_groups_.find(op.entry.buf_group);
+  const auto found = buffer_groups_.find(op.entry().buf_group);
   if (found == buffer_groups_.end()) return -ENOBUFS;
   buffer_group& group = found->second;
   const std::uint16_t tail = std::atomic_ref(group.ring->tail).load(std::memory_order_acquire);
   if (tail == group.head || around_->happens(fault::no_buffer, host_)) return -ENOBUFS;
   const io_uring_buf chosen = group.ring->bufs[group.head & (group.entries - 1)];
-  const std::size_t room = op.entry.len > 0 ? std::min(op.entry.len, chosen.len) : chosen.len;
+  const std::size_t room = op.entry().len > 0 ? std::min(op.entry().len, chosen.len) : chosen.len;
   const iovec part{pointer<void>(chosen.addr), room};
-  const int result = receive(op, &part, 1, static_cast<int>(op.entry.msg_flags), nullptr, flags);
+  const int result = receive(op, &part, 1, static_cast<int>(op.entry().msg_flags), nullptr, flags);
   if (result <= 0) return result;
   ++group.head;
   flags |= IORING_CQE_F_BUFFER | (std::uint32_t{chosen.bid} << IORING_CQE_BUFFER_SHIFT);
@@ -217,11 +217,11 @@ int sim_kernel::accept(operation& op, std::uint32_t&) {
   }
   std::shared_ptr<object> made;
   if (const int result = op.target->accept(made); result < 0) return result;
-  made->set_non_blocking((op.entry.accept_flags & SOCK_NONBLOCK) != 0);
-  if (op.entry.addr != 0 && op.entry.addr2 != 0) {
+  made->set_non_blocking((op.entry().accept_flags & SOCK_NONBLOCK) != 0);
+  if (op.entry().addr != 0 && op.entry().addr2 != 0) {
     socket_name peer;
     if (made->peer_name(peer) == 0) {
-      peer.copy_to(pointer<sockaddr>(op.entry.addr), pointer<socklen_t>(op.entry.addr2));
+      peer.copy_to(pointer<sockaddr>(op.entry().addr), pointer<socklen_t>(op.entry().addr2));
     }
   }
   return install(std::move(made));
@@ -229,7 +229,7 @@ int sim_kernel::accept(operation& op, std::uint32_t&) {
 
 /// One of the two is a pipe.
 int sim_kernel::splice(operation& op) {
-  const std::size_t length = op.entry.len;
+  const std::size_t length = op.entry().len;
   if (auto* const from = dynamic_cast<pipe_reader_end*>(op.source.get())) {
     std::deque<std::byte>& bytes = from->between().bytes;
     if (bytes.empty()) return from->between().writer ? object::would_block : 0;

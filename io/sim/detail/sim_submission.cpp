@@ -77,11 +77,11 @@ void sim_kernel::submit(const io_uring_sqe& entry) {
 }
 
 int sim_kernel::find_objects(operation& op) const {
-  if (!is_on_descriptor(op.entry.opcode)) return 0;
-  op.target = object_of(op.entry.fd);
+  if (!is_on_descriptor(op.entry().opcode)) return 0;
+  op.target = object_of(op.entry().fd);
   if (!op.target) return -EBADF;
-  if (op.entry.opcode == IORING_OP_SPLICE) {
-    op.source = object_of(op.entry.splice_fd_in);
+  if (op.entry().opcode == IORING_OP_SPLICE) {
+    op.source = object_of(op.entry().splice_fd_in);
     if (!op.source) return -EBADF;
   }
   return 0;
@@ -89,7 +89,7 @@ int sim_kernel::find_objects(operation& op) const {
 
 /// From here on the buffer is not the program's.
 void sim_kernel::scribble(const operation& op) {
-  const io_uring_sqe& entry = op.entry;
+  const io_uring_sqe& entry = op.entry();
   const bool fills = entry.opcode == IORING_OP_READ || entry.opcode == IORING_OP_RECV;
   if (!fills || (entry.flags & IOSQE_BUFFER_SELECT) != 0 || entry.addr == 0) return;
   std::memset(reinterpret_cast<void*>(static_cast<std::uintptr_t>(entry.addr)), pattern, entry.len);
@@ -128,12 +128,12 @@ void sim_kernel::try_operation(std::uint64_t number) {
       return;
     }
     result = op.moved > 0 ? static_cast<int>(op.moved) : -EAGAIN;
-    if (op.moved == 0 && op.entry.opcode == IORING_OP_CONNECT) result = -EINPROGRESS;
+    if (op.moved == 0 && op.entry().opcode == IORING_OP_CONNECT) result = -EINPROGRESS;
   }
-  const std::uint64_t user_data = op.entry.user_data;
+  const std::uint64_t user_data = op.entry().user_data;
   if (goes_on(op, result)) {
     finish(user_data, number, result, flags | IORING_CQE_F_MORE);
-    if (op.entry.opcode == IORING_OP_POLL_ADD) {  // when it changes; what is ready already was told
+    if (op.entry().opcode == IORING_OP_POLL_ADD) {  // when it changes; what is ready already was told
       op.is_waiting = true;
       target->add_waiter(number);
     } else {
@@ -146,12 +146,12 @@ void sim_kernel::try_operation(std::uint64_t number) {
 }
 
 bool sim_kernel::wants_not_to_wait(const operation& op) const {
-  switch (op.entry.opcode) {
+  switch (op.entry().opcode) {
     case IORING_OP_SEND:
     case IORING_OP_RECV:
     case IORING_OP_SENDMSG:
     case IORING_OP_RECVMSG:
-      return op.target->is_non_blocking() || (op.entry.msg_flags & MSG_DONTWAIT) != 0;
+      return op.target->is_non_blocking() || (op.entry().msg_flags & MSG_DONTWAIT) != 0;
     case IORING_OP_POLL_ADD:
       return false;
     default:
@@ -162,15 +162,15 @@ bool sim_kernel::wants_not_to_wait(const operation& op) const {
 /// Has it been asked to answer more than once?
 bool sim_kernel::goes_on(const operation& op, int result) {
   bool is_multishot = false;
-  switch (op.entry.opcode) {
+  switch (op.entry().opcode) {
     case IORING_OP_POLL_ADD:
-      is_multishot = (op.entry.len & IORING_POLL_ADD_MULTI) != 0;
+      is_multishot = (op.entry().len & IORING_POLL_ADD_MULTI) != 0;
       break;
     case IORING_OP_ACCEPT:
-      is_multishot = (op.entry.ioprio & IORING_ACCEPT_MULTISHOT) != 0;
+      is_multishot = (op.entry().ioprio & IORING_ACCEPT_MULTISHOT) != 0;
       break;
     case IORING_OP_RECV:
-      is_multishot = (op.entry.ioprio & IORING_RECV_MULTISHOT) != 0 && result != 0;
+      is_multishot = (op.entry().ioprio & IORING_RECV_MULTISHOT) != 0 && result != 0;
       break;
     default:
       break;
@@ -181,7 +181,7 @@ bool sim_kernel::goes_on(const operation& op, int result) {
 void sim_kernel::forget(std::uint64_t number) {
   const auto found = operations_.find(number);
   if (found == operations_.end()) return;
-  const auto [first, last] = by_user_data_.equal_range(found->second.entry.user_data);
+  const auto [first, last] = by_user_data_.equal_range(found->second.entry().user_data);
   for (auto each = first; each != last; ++each) {
     if (each->second != number) continue;
     by_user_data_.erase(each);
@@ -215,7 +215,7 @@ void sim_kernel::cancel(std::uint64_t user_data, std::uint64_t number, std::uint
   if (!found->second.is_waiting && around_->happens(fault::missed_cancel, host_)) {
     return finish(user_data, number, -ENOENT, 0);
   }
-  const std::uint64_t of_target = found->second.entry.user_data;
+  const std::uint64_t of_target = found->second.entry().user_data;
   const auto moved = static_cast<std::int32_t>(found->second.moved);
   forget(target);
   finish(user_data, number, 0, 0);
