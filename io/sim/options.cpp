@@ -1,5 +1,7 @@
 #include <ringmill/io/sim/options.hpp>
 
+#include <algorithm>
+
 #include <ringmill/io/sim/random.hpp>
 
 namespace ringmill::sim {
@@ -36,7 +38,8 @@ options options::swarm(std::uint64_t seed) {
   const auto most = std::chrono::milliseconds(slowest_ms[random.below(slowest_ms.size())]);
   made.latency(most / 4, most + std::chrono::microseconds(500));
   constexpr std::array<std::size_t, 4> capacities = {1, 100, 4096, 65536};
-  made.stream_capacity(capacities[random.below(capacities.size())]);
+  const std::size_t capacity = capacities[random.below(capacities.size())];
+  made.stream_capacity(most > std::chrono::milliseconds(1) ? std::max<std::size_t>(capacity, 100) : capacity);
   if (random.chance(300)) made.bandwidth(100'000 + random.below(10'000'000));
   made.completion_delay(std::chrono::microseconds(random.chance(500) ? 20 : 2000));
   if (random.chance(200)) {

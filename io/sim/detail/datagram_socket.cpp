@@ -14,7 +14,7 @@ namespace ringmill::sim::detail {
 namespace {
 
 constexpr std::size_t most_waiting_unix = 11;  // net.unix.max_dgram_qlen, and the one that is being sent
-constexpr std::size_t most_udp_bytes = 212992;
+constexpr int most_udp_bytes = 212992;
 constexpr std::size_t bookkeeping = 512;  // for each datagram that waits
 constexpr std::size_t most_bytes_v4 = 65507;
 constexpr std::size_t most_bytes_v6 = 65527;
@@ -55,7 +55,7 @@ unsigned datagram_socket::ready() const noexcept {
 
 bool datagram_socket::is_full() const noexcept {
   if (is_unix()) return arrived_.size() >= most_waiting_unix;
-  return arrived_size_ >= most_udp_bytes;
+  return arrived_size_ >= static_cast<std::size_t>(option_or(SOL_SOCKET, SO_RCVBUF, most_udp_bytes));
 }
 
 void datagram_socket::put(datagram it) {
@@ -110,7 +110,7 @@ int datagram_socket::send_unix(transfer& from) {
       from.peer.is_empty() ? std::static_pointer_cast<datagram_socket>(unix_peer_.lock()) : find_unix(from.peer, error);
   if (!to) return error;
   if (to->receive_ended_) return -EPIPE;
-  if (from.size() > most_udp_bytes - bookkeeping) return -EMSGSIZE;
+  if (from.size() > std::size_t{most_udp_bytes} - bookkeeping) return -EMSGSIZE;
   if (to->is_full()) {
     to->blocked_.push_back(weak_from_this());
     return would_block;

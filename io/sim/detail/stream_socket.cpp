@@ -92,7 +92,8 @@ std::size_t stream_socket::capacity() const noexcept {
 
 std::size_t stream_socket::outstanding() const noexcept {
   const stream_link::side& there = other();
-  return there.in_flight + (there.socket ? there.socket->arrived_size_ : 0);
+  const bool holds = there.socket && there.socket->state_ != state::broken;  // else it answers with a reset
+  return there.in_flight + (holds ? there.socket->arrived_size_ : 0);
 }
 
 std::size_t stream_socket::room() const noexcept {
