@@ -69,6 +69,17 @@ rm::task<rm::tcp_stream> connect_at_last(rm::address where) {
   }
 }
 
+/// A listener that is no more than its descriptor.
+rm::fd plain_listener() {
+  rm::kernel& kernel = rm::ring::current().backend();
+  rm::fd socket(kernel.socket(AF_INET, SOCK_STREAM, 0));
+  const rm::address where = *rm::address::parse("0.0.0.0", echo_port);
+  if (kernel.bind(socket.number(), where.data(), where.size()) < 0 || kernel.listen(socket.number(), 100) < 0) {
+    throw std::runtime_error("no listener");
+  }
+  return socket;
+}
+
 /// What a server needs of the world, and that outlives its hosts' tasks: memory that a bug may still write to.
 template <class State>
 std::shared_ptr<State> kept() {
@@ -293,19 +304,26 @@ program cancel_taken_for_target(bool has_bug) {
 class forgetful_accept_op : public rm::io_op {
  public:
   explicit forgetful_accept_op(rm::fd& listener) noexcept : io_op(listener) {}
+  rm::cancel_result await_cancel(rm::cancel_reason why) noexcept {
+    was_asked_ = true;
+    return io_op::await_cancel(why);
+  }
+  /// Who was cancelled is not told of what came all the same.
+  bool await_must_resume() const noexcept { return !was_asked_; }
   rm::fd await_resume() const { return rm::fd(result_or_throw("accept")); }
 
  private:
   void prepare(io_uring_sqe& entry) noexcept override {
     io_uring_prep_accept(&entry, descriptor(), nullptr, nullptr, SOCK_CLOEXEC);
   }
+  bool was_asked_ = false;
 };
 
 program socket_leaked_on_cancel(bool has_bug) {
   return [has_bug](sim::world& world) {
     sim::host& server = world.host("server");
     server.start([&world, &server, has_bug]() -> rm::task<> {
-      rm::tcp_listener listener = co_await listen_at_last(echo_port);
+      rm::fd listener = plain_listener();
       const int before = server.descriptors();
       for (int round = 0; round < 50; ++round) {
         const auto limit = std::chrono::microseconds(world.random().below(300));
@@ -314,9 +332,9 @@ program socket_leaked_on_cancel(bool has_bug) {
           inner.start([&]() -> rm::task<> {
             try {
               if (has_bug) {
-                const rm::fd accepted = co_await forgetful_accept_op(listener.handle());
+                const rm::fd accepted = co_await forgetful_accept_op(listener);
               } else {
-                const rm::tcp_stream accepted = co_await listener.accept();
+                const rm::fd accepted = co_await rm::accept_op(listener);
               }
             } catch (const std::system_error&) {
             }
@@ -341,6 +359,7 @@ program socket_leaked_on_cancel(bool has_bug) {
 class accept_all_op : public rm::io_op {
  public:
   accept_all_op(rm::fd& listener, bool has_bug) noexcept : io_op(listener), has_bug_(has_bug) {}
+  ~accept_all_op() override { rm::ring::current().cancel_and_wait(*this); }
   using io_op::start_in_background;
   std::deque<rm::fd> accepted;
 
@@ -360,8 +379,8 @@ program multishot_not_begun_again(bool has_bug) {
   return [has_bug](sim::world& world) {
     sim::host& server = world.host("server");
     server.start_background([has_bug]() -> rm::task<> {
-      rm::tcp_listener listener = co_await listen_at_last(echo_port);
-      accept_all_op all(listener.handle(), has_bug);
+      rm::fd listener = plain_listener();
+      accept_all_op all(listener, has_bug);
       all.start_in_background();
       rm::nursery clients;
       co_await clients.run([&]() -> rm::task<> {
