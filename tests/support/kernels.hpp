@@ -48,7 +48,7 @@ void on_each_kernel(Body body, const ringmill::ring_options& options = ringmill:
 template <class Body>
 void on_each_kernel_and_simulated(Body body, const ringmill::ring_options& options = ringmill::ring_options()) {
   on_each_kernel(body, options);
-  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     CAPTURE(seed);
     ringmill::run_on(ringmill::sim::make_kernel(seed, ringmill::sim::options().ring(options)), body());
   }

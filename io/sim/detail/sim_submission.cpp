@@ -119,7 +119,12 @@ void sim_kernel::try_operation(std::uint64_t number) {
   operation& op = found->second;
   std::uint32_t flags = 0;
   const std::shared_ptr<object> target = op.target;  // what it does may end the operation
-  int result = perform(op, flags);
+  int result = 0;
+  std::size_t moved = 0;
+  do {  // what has moved a part and wants all goes on: its target may have changed by that
+    moved = op.moved;
+    result = perform(op, flags);
+  } while (result == object::would_block && op.moved != moved);
   if (result == object::would_block) {
     if (!wants_not_to_wait(op)) {
       op.is_waiting = true;
