@@ -27,6 +27,7 @@ namespace rm = ringmill;
 using namespace std::chrono_literals;
 using support::contains;
 using support::on_each_kernel;
+using support::on_each_kernel_and_simulated;
 
 namespace {
 
@@ -133,7 +134,7 @@ TEST_CASE("an address is a path, an abstract name, or nothing, and says which") 
 }
 
 TEST_CASE("a client connects to a path or an abstract name, and both ends talk until one shuts down") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     const scratch_folder folder;
     for (const rm::unix_address& where : {rm::unix_address::path(folder.file("s")), fresh_name()}) {
       CAPTURE(where.to_string());
@@ -153,7 +154,7 @@ TEST_CASE("a client connects to a path or an abstract name, and both ends talk u
 }
 
 TEST_CASE("a megabyte goes through a pair") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto [left, right] = rm::unix_stream::pair();
     std::string text(1 << 20, 'x');
     for (std::size_t i = 0; i < text.size(); i += 4093) text[i] = static_cast<char>('a' + i % 26);
@@ -266,7 +267,7 @@ TEST_CASE("the file has the mode that was asked for, whatever the umask") {
 }
 
 TEST_CASE("a connect waits while the backlog is full, can be cancelled there, and goes on when there is room") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     const auto where = fresh_name();
     auto listener = rm::unix_listener::bind(where, rm::unix_bind_options().backlog(1));
     std::vector<rm::unix_stream> waiting;
@@ -293,7 +294,7 @@ TEST_CASE("a connect waits while the backlog is full, can be cancelled there, an
 
 TEST_CASE("a connect to a full backlog ends when it is cancelled in the turn in which it was begun") {
   // The kernel tries it again and again at first, and its cancel does not find it meanwhile: it has to be asked again.
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto listener = rm::unix_listener::bind(fresh_name(), rm::unix_bind_options().backlog(0));
     const rm::unix_address where = listener.local();
     const auto first = co_await rm::unix_stream::connect(where);
@@ -478,7 +479,7 @@ TEST_CASE("253 descriptors are the most, and what is not open cannot be sent") {
 }
 
 TEST_CASE("datagrams keep their bounds and their order, name their sender, and can be empty") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto server = rm::unix_datagram::bind(fresh_name());
     auto client = rm::unix_datagram::bind(rm::unix_address());
     CHECK(client.local().is_abstract());
@@ -513,7 +514,7 @@ TEST_CASE("datagrams keep their bounds and their order, name their sender, and c
 }
 
 TEST_CASE("a sender of datagrams waits for a slow receiver, to a peer or to an address, and loses nothing") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto server = rm::unix_datagram::bind(fresh_name());
     const rm::unix_address where = server.local();
     auto connected = co_await rm::unix_datagram::connect(where);
@@ -545,7 +546,7 @@ TEST_CASE("a sender of datagrams waits for a slow receiver, to a peer or to an a
 }
 
 TEST_CASE("a send of datagrams that waits is cancelled, or ends with its socket") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto [left, right] = rm::unix_datagram::pair();
     rm::unix_datagram& from = left;
     co_await fill_up([&]() -> rm::task<> { co_await from.send("x"); });
@@ -562,7 +563,7 @@ TEST_CASE("a send of datagrams that waits is cancelled, or ends with its socket"
 }
 
 TEST_CASE("a send to the address of a full queue is cancelled, or ends with its socket, while it waits to try again") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto server = rm::unix_datagram::bind(fresh_name());
     const rm::unix_address where = server.local();
     auto from = rm::unix_datagram::bind(rm::unix_address());
