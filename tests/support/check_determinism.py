@@ -48,7 +48,8 @@ CLOCK_OR_THREAD = re.compile(
 GLOBAL_CALL = re.compile(r"(?<![\w>])::(?P<name>[a-z_]\w*)\(")
 COMMENT_OR_TEXT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"', re.DOTALL)
 
-# What objects may import. Without leading underscores is the program's own business: memory, text, errors, its own end.
+# What objects may import: memory, text, numbers, messages to a terminal, and what begins with an underscore, which is the
+# compiler's and the libraries' own (but for _exit).
 HARMLESS = re.compile(
     r"mem\w+|str\w+|bcmp|malloc|calloc|realloc|free|abort|v?f?s?n?printf|fwrite|fput[cs]|putc|fflush|stderr|stdout"
     r"|inet_\w+|gmtime_r|sig\w+set|sigismember|sigabbrev_np|pthread_(mutex|once|self|key)\w*|(jump|make|ontop)_fcontext"
