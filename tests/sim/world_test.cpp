@@ -105,6 +105,43 @@ TEST_CASE("what is sent while hosts are cut off from each other arrives when tha
   }
 }
 
+TEST_CASE("what is sent to a host that is cut off fails when its user timeout is over") {
+  sim::run(3, sim::options(), [](sim::world& world) {
+    sim::host& server = world.host("server");
+    sim::host& client = world.host("client");
+    server.start_background(serve_echo, echo_port);
+    client.start([&]() -> rm::task<> {
+      rm::tcp_stream stream = co_await rm::tcp_stream::connect(server.at(echo_port));
+      stream.set(rm::tcp_options().user_timeout(30s));
+      co_await exchange(stream, 1, 100);
+      world.partition(server, client);
+      const rm::duration cut = world.age();
+      std::error_code error;
+      try {
+        co_await exchange(stream, 2, 100);
+      } catch (const std::system_error& failed) {
+        error = failed.code();
+      }
+      CHECK(error == std::errc::timed_out);
+      CHECK(world.age() - cut >= 30s);
+      CHECK(world.age() - cut < 31s);
+    });
+  });
+}
+
+TEST_CASE("faults and partitions end when they were told to") {
+  const sim::report how =
+      sim::run(3, sim::options().fault(sim::fault::reset, 1000).faults_until(10s), [](sim::world& world) {
+        sim::host& server = world.host("server");
+        sim::host& client = world.host("client");
+        server.start_background(serve_echo, echo_port);
+        world.partition(server, client);
+        client.start(echo_client, server.at(echo_port), 1, std::size_t{10}, rm::duration(1s));
+      });
+  CHECK(how.length > 10s);
+  CHECK(how.length < 20s);
+}
+
 TEST_CASE("a connect to a host that is cut off is given up after two minutes") {
   sim::run(3, sim::options(), [](sim::world& world) {
     sim::host& server = world.host("server");
