@@ -90,7 +90,9 @@ sweep_report sweep(std::uint64_t first, std::uint64_t count, const std::function
       found.events += one.events;
       found.operations += one.operations;
       found.length += one.length;
-      if (alone) std::fprintf(stderr, "seed %llu has passed\n", static_cast<unsigned long long>(seed));
+      if (alone) {
+        std::fprintf(stderr, "%sseed %llu has passed\n", one.trace.c_str(), static_cast<unsigned long long>(seed));
+      }
     } catch (const failure& failed) {
       found.failed_seed = seed;
       found.text = failed.what();

@@ -18,7 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <memory>
+#include <ringmill/runtime/detail/unique_ptr.hpp>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -97,6 +97,7 @@ class report {
   std::uint64_t turns = 0;           ///< of loops
   duration length{};                 ///< in virtual time
   std::vector<fault_number> faults;  ///< that happened
+  std::string trace;                 ///< with options::whole_trace()
 };
 
 /// A run has failed: by an error of a program, a deadlock, a limit of time or turns. `what()` says how, by which seed
@@ -124,8 +125,9 @@ class RINGMILL_API world {
   /// Throws std::invalid_argument if that is no IP address, or another's.
   sim::host& host(const std::string& name, std::string_view address = {});
 
-  /// Nothing comes through between the two, in either direction, until that is healed: TCP waits and repeats, or gives
-  /// up; datagrams are lost.
+  /// Nothing comes through between the two, in either direction, until that is healed. TCP repeats what it was given
+  /// to send meanwhile, and gives up, with std::errc::timed_out, after a quarter of an hour or its user timeout;
+  /// datagrams are lost.
   void partition(sim::host& one, sim::host& other);
   void heal(sim::host& one, sim::host& other);
   /// All partitions.

@@ -13,7 +13,13 @@ environment::environment(std::uint64_t seed, const options& how)
       random_of_programs(mix(seed ^ 0x6b65726e656cU)),
       faults(mix(seed), settings),
       lines(how.keeps_whole_trace()),
-      net(*this) {}
+      net(*this) {
+  if (how.faults_until() == duration::max()) return;
+  after(how.faults_until(), [this] {
+    faults.stop();
+    net.heal_all();
+  });
+}
 
 environment::~environment() {
   const std::vector<event> dropped = std::exchange(events_, {});  // while the rest is still there
@@ -35,10 +41,6 @@ void environment::advance_to(time_point when) {
 }
 
 bool environment::happens(fault kind, std::uint32_t host) {
-  if (!faults.stopped() && age() >= settings.faults_until()) {
-    faults.stop();
-    net.heal_all();
-  }
   if (!faults.happens(kind)) return false;
   record(host, trace::kind::fault, 0, static_cast<std::int64_t>(kind), faults.taken().back().index);
   return true;

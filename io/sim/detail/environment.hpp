@@ -14,13 +14,14 @@
 #include <ringmill/io/sim/detail/trace.hpp>
 #include <ringmill/io/sim/options.hpp>
 #include <ringmill/io/sim/random.hpp>
+#include <ringmill/runtime/config.hpp>
 #include <ringmill/runtime/driver.hpp>
 
 namespace ringmill::sim::detail {
 
 class sim_kernel;
 
-class environment {
+class RINGMILL_API environment {
  public:
   environment(std::uint64_t seed, const options& settings);
   ~environment();

@@ -21,12 +21,13 @@
 #include <ringmill/io/sim/detail/operation.hpp>
 #include <ringmill/io/sim/detail/port_table.hpp>
 #include <ringmill/io/sim/detail/sim_system.hpp>
+#include <ringmill/runtime/config.hpp>
 
 namespace ringmill::sim::detail {
 
 class socket;
 
-class sim_kernel final : public kernel {
+class RINGMILL_API sim_kernel final : public kernel {
  public:
   /// Numbers of descriptors begin here: one that outlives its kernel, and is closed with close(2), shall hit nothing.
   static constexpr int first_descriptor = 1'000'000'000;
@@ -114,13 +115,12 @@ class sim_kernel final : public kernel {
 
   // One try: a result, or object::would_block.
   int perform(operation& op, std::uint32_t& flags);
-  int receive(operation& op, const iovec* parts, std::size_t count, int message_flags, msghdr* message,
-              std::uint32_t& flags);
+  int receive(operation& op, const iovec* parts, std::size_t count, int message_flags, msghdr* message);
   int receive_into_group(operation& op, std::uint32_t& flags);
   int send(operation& op, const iovec* parts, std::size_t count, int message_flags, const msghdr* message);
   int take_descriptors_of(const msghdr& message, transfer& into) const;
   void give_message(msghdr& message, transfer& from);
-  int accept(operation& op, std::uint32_t& flags);
+  int accept(operation& op);
   int splice(operation& op);
   void maybe_break(const operation& op);
   bool wants_not_to_wait(const operation& op) const;

@@ -34,9 +34,9 @@ int sim_kernel::perform(operation& op, std::uint32_t& flags) {
     case IORING_OP_NOP:
       return 0;
     case IORING_OP_READ:
-      return receive(op, &one, 1, 0, nullptr, flags);
+      return receive(op, &one, 1, 0, nullptr);
     case IORING_OP_READV:
-      return receive(op, pointer<const iovec>(entry.addr), entry.len, 0, nullptr, flags);
+      return receive(op, pointer<const iovec>(entry.addr), entry.len, 0, nullptr);
     case IORING_OP_WRITE:
       return send(op, &one, 1, 0, nullptr);
     case IORING_OP_WRITEV:
@@ -57,19 +57,19 @@ int sim_kernel::perform(operation& op, std::uint32_t& flags) {
   switch (entry.opcode) {
     case IORING_OP_RECV:
       if ((entry.flags & IOSQE_BUFFER_SELECT) != 0) return receive_into_group(op, flags);
-      return receive(op, &one, 1, flags_of_message, nullptr, flags);
+      return receive(op, &one, 1, flags_of_message, nullptr);
     case IORING_OP_SEND:
       return send(op, &one, 1, flags_of_message, nullptr);
     case IORING_OP_RECVMSG: {
       auto* const message = pointer<msghdr>(entry.addr);
-      return receive(op, message->msg_iov, message->msg_iovlen, flags_of_message, message, flags);
+      return receive(op, message->msg_iov, message->msg_iovlen, flags_of_message, message);
     }
     case IORING_OP_SENDMSG: {
       const auto* const message = pointer<const msghdr>(entry.addr);
       return send(op, message->msg_iov, message->msg_iovlen, flags_of_message, message);
     }
     case IORING_OP_ACCEPT:
-      return accept(op, flags);
+      return accept(op);
     case IORING_OP_CONNECT:
       return op.target->connect(socket_name(pointer<const sockaddr>(entry.addr), static_cast<socklen_t>(entry.off)));
     default:
@@ -84,8 +84,7 @@ void sim_kernel::maybe_break(const operation& op) {
   if (around_->happens(fault::early_end, host_)) op.target->break_down(true);
 }
 
-int sim_kernel::receive(operation& op, const iovec* parts, std::size_t count, int message_flags, msghdr* message,
-                        std::uint32_t&) {
+int sim_kernel::receive(operation& op, const iovec* parts, std::size_t count, int message_flags, msghdr* message) {
   maybe_break(op);
   transfer into(std::span(parts, count), message_flags);
   into.skip(op.moved);
@@ -122,7 +121,7 @@ int sim_kernel::receive_into_group(operation& op, std::uint32_t& flags) {
   const io_uring_buf chosen = group.ring->bufs[group.head & (group.entries - 1)];
   const std::size_t room = op.entry().len > 0 ? std::min(op.entry().len, chosen.len) : chosen.len;
   const iovec part{pointer<void>(chosen.addr), room};
-  const int result = receive(op, &part, 1, static_cast<int>(op.entry().msg_flags), nullptr, flags);
+  const int result = receive(op, &part, 1, static_cast<int>(op.entry().msg_flags), nullptr);
   if (result <= 0) return result;
   ++group.head;
   flags |= IORING_CQE_F_BUFFER | (std::uint32_t{chosen.bid} << IORING_CQE_BUFFER_SHIFT);
@@ -209,7 +208,7 @@ void sim_kernel::give_message(msghdr& message, transfer& from) {
   message.msg_controllen = std::min<std::size_t>(message.msg_controllen, CMSG_SPACE(numbers.size() * sizeof(int)));
 }
 
-int sim_kernel::accept(operation& op, std::uint32_t&) {
+int sim_kernel::accept(operation& op) {
   if (is_full()) return -EMFILE;
   if ((op.target->ready() & POLLIN) != 0 && around_->happens(fault::accept_error, host_)) {
     constexpr std::array<int, 4> errors = {-ECONNABORTED, -EMFILE, -ENFILE, -ENOBUFS};

@@ -1,6 +1,7 @@
 #include <ringmill/io/sim/detail/stream_socket.hpp>
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 
 #include <algorithm>
@@ -171,13 +172,32 @@ int stream_socket::send(transfer& from) {
   other().in_flight += count;
   owner().around().net.send(mine().host, other().host, count, other().towards,
                             [link = link_, at = 1 - side_, sent] { segment_arrives(link, at, sent); });
+  if (owner().around().net.is_cut(mine().host, other().host)) give_up_later();
   return static_cast<int>(count);
+}
+
+/// What was sent is repeated for so long.
+void stream_socket::give_up_later() {
+  constexpr std::chrono::milliseconds usual(924'600);  // net.ipv4.tcp_retries2
+  const std::chrono::milliseconds asked(option_or(IPPROTO_TCP, TCP_USER_TIMEOUT, 0));
+  const auto look = [weak = weak_from_this(), link = link_, there = 1 - side_, arrivals = other().arrivals] {
+    const auto self = weak.lock();
+    if (!self || link->sides[there].arrivals != arrivals) return;
+    auto& here = static_cast<stream_socket&>(*self);
+    if (here.state_ != state::connected) return;
+    here.set_error(-ETIMEDOUT);
+    here.state_ = state::broken;
+    here.send_ended_ = here.receive_ended_ = true;
+    here.changed();
+  };
+  owner().around().after(asked.count() > 0 ? asked : usual, look);
 }
 
 void stream_socket::segment_arrives(const std::shared_ptr<stream_link>& link, unsigned at,
                                     const std::shared_ptr<segment>& it) {
   stream_link::side& here = link->sides[at];
   here.in_flight -= it->bytes.size();
+  ++here.arrivals;
   stream_socket* const to = here.socket;
   if (!to || to->state_ == state::broken) return send_reset(link, 1 - at);
   to->arrived_size_ += it->bytes.size();

@@ -31,8 +31,9 @@ class stream_link {
     stream_socket* socket = nullptr;
     std::uint32_t host = 0;
     pipeline towards;
-    std::size_t in_flight = 0;  ///< bytes on their way to it
-    bool sender_waits = false;  ///< for room
+    std::size_t in_flight = 0;   ///< bytes on their way to it
+    std::uint64_t arrivals = 0;  ///< segments that have come
+    bool sender_waits = false;   ///< for room
   };
   std::array<side, 2> sides;
 };
@@ -85,6 +86,7 @@ class stream_socket final : public socket {
   void reset_arrives();
   static void send_reset(const std::shared_ptr<stream_link>& link, unsigned to);
   void send_end();
+  void give_up_later();
   void tell_of_room(std::size_t before);
 
   state state_ = state::unconnected;

@@ -157,6 +157,7 @@ report world_state::summary() const {
   made.turns = turns_;
   made.length = around_->age();
   made.faults = around_->faults.taken();
+  if (around_->settings.keeps_whole_trace()) made.trace = around_->lines.text();
   return made;
 }
 
@@ -170,8 +171,8 @@ std::string world_state::text_of_failure() const {
     }
   }
   return failure_ + "\nseed " + std::to_string(seed_) + ", after " + in_seconds(around_->age()) + " and " +
-         std::to_string(turns_) + " turns; to see it again: RINGMILL_SIM_SEED=" + std::to_string(seed_) +
-         "\noptions: " + around_->settings.to_string() + "\nfaults:" + (faults.empty() ? " none" : faults) +
+         std::to_string(turns_) + " turns (a sweep runs it alone with RINGMILL_SIM_SEED=" + std::to_string(seed_) +
+         ")\noptions: " + around_->settings.to_string() + "\nfaults:" + (faults.empty() ? " none" : faults) +
          "\nthe last that happened:\n" + around_->lines.text();
 }
 
