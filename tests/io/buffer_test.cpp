@@ -20,7 +20,7 @@ namespace rm = ringmill;
 using namespace std::chrono_literals;
 using support::connected;
 using support::make_connection;
-using support::on_each_kernel;
+using support::on_each_kernel_and_simulated;
 
 namespace {
 
@@ -33,7 +33,7 @@ std::size_t lent() { return rm::ring::current().buffers().lent(); }
 }  // namespace
 
 TEST_CASE("a lease holds what was sent, is empty at the end of the stream, and goes back") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     connected both;
     co_await make_connection(both);
     co_await both.client.write_all("hello");
@@ -51,7 +51,7 @@ TEST_CASE("a lease holds what was sent, is empty at the end of the stream, and g
 }
 
 TEST_CASE("more than a buffer holds comes in several leases, in order and with nothing missing") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     rm::ring::current().use_buffers(8, 1000);
     connected both;
     co_await make_connection(both);
@@ -77,7 +77,7 @@ TEST_CASE("more than a buffer holds comes in several leases, in order and with n
 }
 
 TEST_CASE("when all buffers are lent, a read gets memory of its own") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     rm::ring::current().use_buffers(4, 100);
     connected both;
     co_await make_connection(both);
@@ -109,7 +109,7 @@ TEST_CASE("when all buffers are lent, a read gets memory of its own") {
 }
 
 TEST_CASE("a read with a lease that is cancelled takes no bytes, and one that has got some keeps none") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     connected both;
     co_await make_connection(both);
     const auto nothing = co_await rm::move_on_after(1ms, both.server.read_lease());
@@ -143,7 +143,7 @@ TEST_CASE("a read with a lease that is cancelled takes no bytes, and one that ha
 }
 
 TEST_CASE("closing a connection ends the read with a lease that another task awaits") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     connected both;
     co_await make_connection(both);
     rm::nursery group;
@@ -186,7 +186,7 @@ TEST_CASE("a lease that ends on another loop aborts, before the kernel writes in
 }
 
 TEST_CASE("the buffers can be chosen before the first read with a lease, and their number is checked") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     CHECK_THROWS_AS(rm::ring::current().use_buffers(3, 4096), std::invalid_argument);
     CHECK_THROWS_AS(rm::ring::current().use_buffers(8, 0), std::invalid_argument);
     rm::ring::current().use_buffers(2, 64);

@@ -43,7 +43,7 @@ TEST_CASE("over TCP: a cancelled read_line leaves what came in the reader, and t
 }
 
 TEST_CASE("over TCP: ten thousand lines and a large body, through small buffers") {
-  support::on_each_kernel([]() -> rm::task<> {
+  support::on_each_kernel_and_simulated([]() -> rm::task<> {
     auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
     const rm::address where = listener.local();
     auto [client, server] = co_await rm::when_all(rm::tcp_stream::connect(where), listener.accept());
@@ -78,7 +78,7 @@ TEST_CASE("over TCP: ten thousand lines and a large body, through small buffers"
 }
 
 TEST_CASE("over TCP: a stream that is closed while its reader waits ends the read with an error") {
-  support::on_each_kernel([]() -> rm::task<> {
+  support::on_each_kernel_and_simulated([]() -> rm::task<> {
     auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
     const rm::address where = listener.local();
     auto [client, server] = co_await rm::when_all(rm::tcp_stream::connect(where), listener.accept());
@@ -101,7 +101,7 @@ TEST_CASE("over TCP: a stream that is closed while its reader waits ends the rea
 }
 
 TEST_CASE("over TCP: what is buffered and what is larger than the buffer leave in one call") {
-  support::on_each_kernel([]() -> rm::task<> {
+  support::on_each_kernel_and_simulated([]() -> rm::task<> {
     auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
     const rm::address where = listener.local();
     auto [client, server] = co_await rm::when_all(rm::tcp_stream::connect(where), listener.accept());

@@ -219,7 +219,7 @@ TEST_CASE("over TCP: ten MiB go both ways through a proxy, ends included, and no
 }
 
 TEST_CASE("over TCP: a client that goes without reading its answer ends the proxy with an error, not with a hang") {
-  support::on_each_kernel([]() -> rm::task<> {
+  support::on_each_kernel_and_simulated([]() -> rm::task<> {
     auto outside = rm::tcp_listener::bind("127.0.0.1", 0);
     auto inside = rm::tcp_listener::bind("127.0.0.1", 0);
     const rm::address to_proxy = outside.local();

@@ -17,6 +17,7 @@ namespace rm = ringmill;
 namespace http = ringmill::http;
 using namespace std::chrono_literals;
 using support::on_each_kernel;
+using support::on_each_kernel_and_simulated;
 
 namespace {
 
@@ -147,7 +148,7 @@ TEST_CASE("http: a client gets what a handler gives, over one kept connection") 
 }
 
 TEST_CASE("http client: requests to a host wait for one of its few connections") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     http::server server;
     server.route("GET", "/*", echo);
     const auto body = [&](std::uint16_t port) -> rm::task<> {
@@ -164,7 +165,7 @@ TEST_CASE("http client: requests to a host wait for one of its few connections")
 }
 
 TEST_CASE("http client: a pooled connection that the server closed is replaced, without an error") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     const auto body = [](std::uint16_t port) -> rm::task<> {
       http::client client;
@@ -192,7 +193,7 @@ TEST_CASE("http client: a pooled connection that the server closed is replaced, 
 }
 
 TEST_CASE("http client: what a server says on an idle connection is nobody's response") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
     const auto serve = [&]() -> rm::task<> {
@@ -228,7 +229,7 @@ TEST_CASE("http client: what a server says on an idle connection is nobody's res
 }
 
 TEST_CASE("http client: idle connections are limited in number and in age") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     http::server server;
     server.route("GET", "/", hello);
     const auto body = [](std::uint16_t port) -> rm::task<> {
@@ -253,7 +254,7 @@ TEST_CASE("http client: idle connections are limited in number and in age") {
 
 TEST_CASE("http client: a response that is cut off, malformed or too large is an error with a name") {
   using http::parse_error;
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     const std::vector<std::pair<std::string, parse_error>> cases = {
         {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort", parse_error::truncated},
         {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", parse_error::truncated},
@@ -279,7 +280,7 @@ TEST_CASE("http client: a response that is cut off, malformed or too large is an
 }
 
 TEST_CASE("http client: bytes behind a response are nobody's, and end the connection") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
     const auto body = [](std::uint16_t port) -> rm::task<> {
       http::client client;
@@ -295,7 +296,7 @@ TEST_CASE("http client: bytes behind a response are nobody's, and end the connec
 }
 
 TEST_CASE("http client: what cannot be asked says why") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     using http::client_error;
     http::client client;
     const std::error_code https = co_await error_of(client, "https://example.org/");
@@ -317,7 +318,7 @@ TEST_CASE("http client: what cannot be asked says why") {
 }
 
 TEST_CASE("http client: its time limits say which of them was over") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     const auto body = [](std::uint16_t port) -> rm::task<> {
       http::client impatient(http::client_options().head_timeout(5ms));
       http::client hurried(http::client_options().total_timeout(5ms));
@@ -338,7 +339,7 @@ TEST_CASE("http client: its time limits say which of them was over") {
 }
 
 TEST_CASE("http client: redirects are shown by default, and followed when asked for") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     http::server server;
     std::string seen;
     const auto to = [](int status, std::string where) {
@@ -390,7 +391,7 @@ TEST_CASE("http client: redirects are shown by default, and followed when asked 
 }
 
 TEST_CASE("http server: pipelined requests are answered in order, HEAD without a body") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     http::server server;
     server.route("GET", "/*", echo).route("POST", "/", echo);
     const auto body = [](std::uint16_t port) -> rm::task<> {
@@ -411,7 +412,7 @@ TEST_CASE("http server: pipelined requests are answered in order, HEAD without a
 }
 
 TEST_CASE("http server: what it refuses gets the status that says why") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     http::server server(http::server_options().max_body(10));
     server.route("GET", "/", hello).route("POST", "/post", echo);
     const std::string host = " HTTP/1.1\r\nHost: a\r\n";
@@ -441,7 +442,7 @@ TEST_CASE("http server: what it refuses gets the status that says why") {
 }
 
 TEST_CASE("http server: a handler that throws costs one 500, and its error is told") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     std::string told;
     http::server server(http::server_options().on_error([&](std::exception_ptr error, const http::request& about) {
       try {
@@ -476,7 +477,7 @@ TEST_CASE("http server: a handler that throws costs one 500, and its error is to
 }
 
 TEST_CASE("http server: a slow head gets 408, a silent connection is closed") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     http::server server(http::server_options().head_timeout(5ms).idle_timeout(10ms));
     const auto body = [](std::uint16_t port) -> rm::task<> {
       rm::tcp_stream silent = co_await connect(port);
@@ -492,7 +493,7 @@ TEST_CASE("http server: a slow head gets 408, a silent connection is closed") {
 }
 
 TEST_CASE("http server: a client that asks whether to send its body is told to") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     http::server server;
     server.route("POST", "/", echo);
     const auto body = [](std::uint16_t port) -> rm::task<> {
@@ -511,7 +512,7 @@ TEST_CASE("http server: a client that asks whether to send its body is told to")
 }
 
 TEST_CASE("http server: at its limit of connections it lets others wait") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     http::server server(http::server_options().max_connections(2));
     server.route("GET", "/", hello);
     const auto body = [&](std::uint16_t port) -> rm::task<> {

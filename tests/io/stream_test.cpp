@@ -129,7 +129,7 @@ TEST_CASE("write_all writes several buffers in order, of bytes and of text") {
 }
 
 TEST_CASE("the same over TCP: a megabyte in odd pieces") {
-  support::on_each_kernel([]() -> rm::task<> {
+  support::on_each_kernel_and_simulated([]() -> rm::task<> {
     auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
     const rm::address where = listener.local();
     auto [client, server] = co_await rm::when_all(rm::tcp_stream::connect(where), listener.accept());
@@ -147,7 +147,7 @@ TEST_CASE("the same over TCP: a megabyte in odd pieces") {
 }
 
 TEST_CASE("several buffers over TCP arrive in order, whatever the kernel takes at a time") {
-  support::on_each_kernel([]() -> rm::task<> {
+  support::on_each_kernel_and_simulated([]() -> rm::task<> {
     auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
     const rm::address where = listener.local();
     auto [client, server] = co_await rm::when_all(rm::tcp_stream::connect(where), listener.accept());
@@ -168,7 +168,7 @@ TEST_CASE("several buffers over TCP arrive in order, whatever the kernel takes a
 }
 
 TEST_CASE("several buffers of nothing do not suspend, and a peer that has gone is an error without a signal") {
-  support::on_each_kernel([]() -> rm::task<> {
+  support::on_each_kernel_and_simulated([]() -> rm::task<> {
     auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
     const rm::address where = listener.local();
     auto [client, server] = co_await rm::when_all(rm::tcp_stream::connect(where), listener.accept());

@@ -19,6 +19,7 @@ using support::connect_to;
 using support::connected;
 using support::make_connection;
 using support::on_each_kernel;
+using support::on_each_kernel_and_simulated;
 
 namespace {
 
@@ -51,7 +52,7 @@ int option_of(int socket, int level, int name) {
 }  // namespace
 
 TEST_CASE("fifty clients are echoed side by side") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
     rm::nursery server;
     co_await server.run([&]() -> rm::task<> {
@@ -81,7 +82,7 @@ TEST_CASE("fifty clients are echoed side by side") {
 }
 
 TEST_CASE("ten MiB arrive whole, whatever the kernel splits") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     connected both;
     co_await make_connection(both);
     std::string text(10 << 20, 'x');
@@ -92,7 +93,7 @@ TEST_CASE("ten MiB arrive whole, whatever the kernel splits") {
 }
 
 TEST_CASE("a read of zero is the end of the stream, not an error") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     connected both;
     co_await make_connection(both);
     both.client = rm::tcp_stream();
@@ -103,7 +104,7 @@ TEST_CASE("a read of zero is the end of the stream, not an error") {
 }
 
 TEST_CASE("a write to a peer that has gone throws and raises no signal") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     connected both;
     co_await make_connection(both);
     both.client = rm::tcp_stream();
@@ -119,7 +120,7 @@ TEST_CASE("a write to a peer that has gone throws and raises no signal") {
 }
 
 TEST_CASE("a refused connection says to whom") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     std::uint16_t port = 0;
     {
       const auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
@@ -137,14 +138,14 @@ TEST_CASE("a refused connection says to whom") {
 }
 
 TEST_CASE("binding what is no address is refused") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     CHECK_THROWS_AS(rm::tcp_listener::bind("localhost.", 0), std::invalid_argument);
     co_return;
   });
 }
 
 TEST_CASE("a read that is cancelled in flight leaves later bytes in the socket") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     connected both;
     co_await make_connection(both);
     std::array<char, 16> buffer{};
@@ -158,7 +159,7 @@ TEST_CASE("a read that is cancelled in flight leaves later bytes in the socket")
 }
 
 TEST_CASE("an operation that is cancelled before the kernel has seen it ends, too") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     connected both;
     co_await make_connection(both);
     std::array<std::byte, 16> buffer;
@@ -210,7 +211,7 @@ TEST_CASE("a thousand reads in flight on a ring of eight entries lose nothing") 
     CHECK(total == 1000);
     CHECK(rm::ring::current().statistics().waited > 0);
   };
-  on_each_kernel(body, rm::ring_options().entries(8).completion_entries(16));
+  on_each_kernel_and_simulated(body, rm::ring_options().entries(8).completion_entries(16));
 }
 
 TEST_CASE("a thousand reads on a tiny ring are all cancelled") {
@@ -232,11 +233,11 @@ TEST_CASE("a thousand reads on a tiny ring are all cancelled") {
       CHECK(rm::ring::current().in_flight() == 0);
     }
   };
-  on_each_kernel(body, rm::ring_options().entries(8).completion_entries(16));
+  on_each_kernel_and_simulated(body, rm::ring_options().entries(8).completion_entries(16));
 }
 
 TEST_CASE("a socket whose peer waits for it is a deadlock only when nothing is in flight") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     connected both;
     co_await make_connection(both);
     std::array<std::byte, 1> buffer;
@@ -282,7 +283,7 @@ TEST_CASE("options that make no sense are refused before anything is done") {
   CHECK_THROWS_AS(rm::tcp_options().user_timeout(-1ms), std::invalid_argument);
   CHECK_THROWS_AS(rm::tcp_options().user_timeout(std::chrono::hours(1000)), std::invalid_argument);
   CHECK_THROWS_AS(rm::tcp_options().send_buffer(0), std::invalid_argument);
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     CHECK_THROWS_AS(rm::tcp_listener::bind("127.0.0.1", 0, rm::tcp_listener_options().v6_only()),
                     std::invalid_argument);
     const auto from_v6 = rm::tcp_connect_options().from(*rm::address::parse("::1", 0));
@@ -293,7 +294,7 @@ TEST_CASE("options that make no sense are refused before anything is done") {
 }
 
 TEST_CASE("a connection comes from the address that was asked for") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
     const rm::address any_port = *rm::address::parse("127.0.0.2", 0);
     auto client = co_await rm::tcp_stream::connect(listener.local(), rm::tcp_connect_options().from(any_port));
@@ -312,7 +313,7 @@ TEST_CASE("a connection comes from the address that was asked for") {
 }
 
 TEST_CASE("listeners that agree to it share a port, and others do not") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     const auto shared = rm::tcp_listener_options().reuse_port();
     auto first = rm::tcp_listener::bind("127.0.0.1", 0, shared);
     auto second = rm::tcp_listener::bind(first.local(), shared);
@@ -323,7 +324,7 @@ TEST_CASE("listeners that agree to it share a port, and others do not") {
 }
 
 TEST_CASE("an IPv6 listener takes IPv4 clients or not, as it was told") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto both = rm::tcp_listener::bind("::", 0, rm::tcp_listener_options().v6_only(false));
     auto client = co_await rm::tcp_stream::connect(*rm::address::parse("127.0.0.1", both.port()));
     auto server = co_await both.accept();
@@ -337,7 +338,7 @@ TEST_CASE("an IPv6 listener takes IPv4 clients or not, as it was told") {
 }
 
 TEST_CASE("a close that resets is an error for the peer, a plain one is the end") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     std::array<std::byte, 16> buffer;
     connected plain;
     co_await make_connection(plain);

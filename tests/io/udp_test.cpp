@@ -20,6 +20,7 @@ using namespace std::chrono_literals;
 using support::contains;
 using support::error_of;
 using support::on_each_kernel;
+using support::on_each_kernel_and_simulated;
 using support::text_of;
 
 namespace {
@@ -35,7 +36,7 @@ rm::task<std::string> receive_text(rm::udp_socket& socket) {
 }  // namespace
 
 TEST_CASE("a datagram arrives whole, with its sender, and can be answered, with IPv4 and IPv6") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     for (const char* host : {"127.0.0.1", "::1"}) {
       CAPTURE(host);
       auto server = rm::udp_socket::bind(host, 0);
@@ -58,7 +59,7 @@ TEST_CASE("a datagram arrives whole, with its sender, and can be answered, with 
 }
 
 TEST_CASE("a datagram of no bytes is a datagram, and the next one comes after it") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto server = rm::udp_socket::bind("127.0.0.1", 0);
     auto client = rm::udp_socket::bind("127.0.0.1", 0);
     co_await client.send_to("", server.local());
@@ -75,7 +76,7 @@ TEST_CASE("a datagram of no bytes is a datagram, and the next one comes after it
 }
 
 TEST_CASE("a buffer that is too small gets the beginning, is told the full size, and the rest is gone") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto server = rm::udp_socket::bind("127.0.0.1", 0);
     auto client = rm::udp_socket::bind("127.0.0.1", 0);
     co_await client.send_to("0123456789", server.local());
@@ -96,7 +97,7 @@ TEST_CASE("a buffer that is too small gets the beginning, is told the full size,
 }
 
 TEST_CASE("the largest datagram goes through, and one byte more is an error that says how many") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto server = rm::udp_socket::bind("127.0.0.1", 0);
     auto client = rm::udp_socket::bind("127.0.0.1", 0);
     const std::string largest(65507, 'x');
@@ -115,7 +116,7 @@ TEST_CASE("the largest datagram goes through, and one byte more is an error that
 }
 
 TEST_CASE("a connected socket sends without an address and hears its peer only") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto server = rm::udp_socket::bind("127.0.0.1", 0);
     auto stranger = rm::udp_socket::bind("127.0.0.1", 0);
     auto client = co_await rm::udp_socket::connect(server.local());
@@ -139,7 +140,7 @@ TEST_CASE("a connected socket sends without an address and hears its peer only")
 }
 
 TEST_CASE("that nobody listens is an error of the next operation of a connected socket, and of one only") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto nobody = rm::udp_socket::bind("127.0.0.1", 0);
     const rm::address where = nobody.local();
     auto client = co_await rm::udp_socket::connect(where);
@@ -159,7 +160,7 @@ TEST_CASE("that nobody listens is an error of the next operation of a connected 
 }
 
 TEST_CASE("many segments arrive one by one, in order, all of the size but the last") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto server = rm::udp_socket::bind("127.0.0.1", 0, rm::udp_options().receive_buffer(4 << 20));
     auto client = co_await rm::udp_socket::connect(server.local());
     std::string data;
@@ -219,7 +220,7 @@ TEST_CASE("segments that the way cannot take several at a time go one by one") {
 }
 
 TEST_CASE("segments of no size, or a size that no datagram has, are refused; no segments are none") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto server = rm::udp_socket::bind("127.0.0.1", 0);
     auto client = rm::udp_socket::bind("127.0.0.1", 0);
     const std::array<std::byte, 4> data{};
@@ -233,7 +234,7 @@ TEST_CASE("segments of no size, or a size that no datagram has, are refused; no 
 }
 
 TEST_CASE("a receive that is cancelled, before its start or in flight, takes no datagram") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto server = rm::udp_socket::bind("127.0.0.1", 0);
     auto client = rm::udp_socket::bind("127.0.0.1", 0);
     std::array<std::byte, 64> buffer;
@@ -274,7 +275,7 @@ TEST_CASE("closing a socket ends what is in flight on it, and leaves no descript
 }
 
 TEST_CASE("a send with segments left ends with its socket") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto server = rm::udp_socket::bind("127.0.0.1", 0);
     auto client = co_await rm::udp_socket::connect(server.local());
     const std::vector<std::byte> data(1 << 20);
@@ -334,7 +335,7 @@ TEST_CASE("options are set, or refused with a reason") {
 }
 
 TEST_CASE("an address that is taken is an error that names it") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     const auto first = rm::udp_socket::bind("127.0.0.1", 0);
     try {
       rm::udp_socket::bind(first.local());
@@ -373,7 +374,7 @@ TEST_CASE("who has joined a group receives what is sent to it, until it leaves")
 }
 
 TEST_CASE("what waits for a datagram says so") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto server = rm::udp_socket::bind("127.0.0.1", 0);
     std::array<std::byte, 64> buffer;
     rm::nursery children;

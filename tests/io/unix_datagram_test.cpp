@@ -20,7 +20,7 @@ namespace rm = ringmill;
 using namespace std::chrono_literals;
 using support::error_of;
 using support::fresh_name;
-using support::on_each_kernel;
+using support::on_each_kernel_and_simulated;
 using support::text_of;
 
 namespace {
@@ -37,7 +37,7 @@ rm::task<> fill_up(Send send) {
 }  // namespace
 
 TEST_CASE("datagrams keep their bounds and their order, name their sender, and can be empty") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto server = rm::unix_datagram::bind(fresh_name());
     auto client = rm::unix_datagram::bind(rm::unix_address());
     CHECK(client.local().is_abstract());
@@ -72,7 +72,7 @@ TEST_CASE("datagrams keep their bounds and their order, name their sender, and c
 }
 
 TEST_CASE("a sender of datagrams waits for a slow receiver, to a peer or to an address, and loses nothing") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto server = rm::unix_datagram::bind(fresh_name());
     const rm::unix_address where = server.local();
     auto connected = co_await rm::unix_datagram::connect(where);
@@ -104,7 +104,7 @@ TEST_CASE("a sender of datagrams waits for a slow receiver, to a peer or to an a
 }
 
 TEST_CASE("a send of datagrams that waits is cancelled, or ends with its socket") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto [left, right] = rm::unix_datagram::pair();
     rm::unix_datagram& from = left;
     co_await fill_up([&]() -> rm::task<> { co_await from.send("x"); });
@@ -121,7 +121,7 @@ TEST_CASE("a send of datagrams that waits is cancelled, or ends with its socket"
 }
 
 TEST_CASE("a send to the address of a full queue is cancelled, or ends with its socket, while it waits to try again") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto server = rm::unix_datagram::bind(fresh_name());
     const rm::unix_address where = server.local();
     auto from = rm::unix_datagram::bind(rm::unix_address());

@@ -31,6 +31,7 @@ using support::contains;
 using support::error_of;
 using support::fresh_name;
 using support::on_each_kernel;
+using support::on_each_kernel_and_simulated;
 using support::scratch;
 using support::text_of;
 
@@ -72,7 +73,7 @@ TEST_CASE("an address is a path, an abstract name, or nothing, and says which") 
 }
 
 TEST_CASE("a client connects to a path or an abstract name, and both ends talk until one shuts down") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     const scratch folder;
     for (const rm::unix_address& where : {rm::unix_address::path(folder / "s"), fresh_name()}) {
       CAPTURE(where.to_string());
@@ -92,7 +93,7 @@ TEST_CASE("a client connects to a path or an abstract name, and both ends talk u
 }
 
 TEST_CASE("a megabyte goes through a pair") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto [left, right] = rm::unix_stream::pair();
     std::string text(1 << 20, 'x');
     for (std::size_t i = 0; i < text.size(); i += 4093) text[i] = static_cast<char>('a' + i % 26);
@@ -205,7 +206,7 @@ TEST_CASE("the file has the mode that was asked for, whatever the umask") {
 }
 
 TEST_CASE("a connect waits while the backlog is full, can be cancelled there, and goes on when there is room") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     const auto where = fresh_name();
     auto listener = rm::unix_listener::bind(where, rm::unix_bind_options().backlog(1));
     std::vector<rm::unix_stream> waiting;
@@ -232,7 +233,7 @@ TEST_CASE("a connect waits while the backlog is full, can be cancelled there, an
 
 TEST_CASE("a connect to a full backlog ends when it is cancelled in the turn in which it was begun") {
   // The kernel tries it again and again at first, and its cancel does not find it meanwhile: it has to be asked again.
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto listener = rm::unix_listener::bind(fresh_name(), rm::unix_bind_options().backlog(0));
     const rm::unix_address where = listener.local();
     const auto first = co_await rm::unix_stream::connect(where);
