@@ -22,6 +22,7 @@
 #include <ringmill/runtime/timeout.hpp>
 
 #include "../support/kernels.hpp"
+#include "bare_kernel.hpp"
 
 namespace conformance {
 
@@ -420,14 +421,29 @@ rm::task<> scene::clean_up() {
   }
 }
 
-void conforms(play scenario, std::initializer_list<const char*> expected) {
-  // The error of a write that nobody reads is what counts here.
-  [[maybe_unused]] static const auto before_it = ::signal(SIGPIPE, SIG_IGN);
+namespace {
+
+/// Those that `lines` have to be on `kernel`.
+void compare(const transcript& lines, std::initializer_list<const char*> expected, const std::string& where) {
   const std::vector<std::string> wanted(expected.begin(), expected.end());
+  INFO("on ", where, "; expected:", joined(wanted), "\nbut it was:", joined(lines.lines()));
+  const bool agrees = lines.lines() == wanted;
+  CHECK(agrees);
+}
+
+void ignore_broken_pipes() {
+  // The error of a write that nobody reads is what counts here.
+  [[maybe_unused]] static const auto before = ::signal(SIGPIPE, SIG_IGN);
+}
+
+}  // namespace
+
+void conforms(play scenario, std::initializer_list<const char*> expected) {
+  ignore_broken_pipes();
+  const rm::ring_options large;
+  const auto tiny = rm::ring_options().entries(8).completion_entries(16);
   for (const support::kernel_factory& factory : support::all_kernels()) {
     all.count(factory.name());
-    const rm::ring_options large;
-    const auto tiny = rm::ring_options().entries(8).completion_entries(16);
     for (const rm::ring_options& options : {large, tiny}) {
       const int before = support::open_descriptors();
       outcome result;
@@ -439,11 +455,23 @@ void conforms(play scenario, std::initializer_list<const char*> expected) {
                     factory.name().c_str(), result.skipped_because.c_str());
         break;
       }
-      INFO("on ", factory.name(), ", a ring of ", options.entries(), " entries; expected:", joined(wanted),
-           "\nbut it was:", joined(result.lines.lines()));
-      const bool agrees = result.lines.lines() == wanted;
-      CHECK(agrees);
+      compare(result.lines, expected, factory.name() + ", a ring of " + std::to_string(options.entries()) + " entries");
     }
+  }
+}
+
+void conforms_bare(void (*scenario)(bare_kernel&, transcript&), std::initializer_list<const char*> expected) {
+  const auto tiny = rm::ring_options().entries(8).completion_entries(16);
+  for (const support::kernel_factory& factory : support::all_kernels()) {
+    all.count(factory.name());
+    const int before = support::open_descriptors();
+    transcript lines;
+    {
+      bare_kernel one(factory.make(tiny));
+      scenario(one, lines);
+    }
+    CHECK(support::open_descriptors() == before);
+    compare(lines, expected, factory.name());
   }
 }
 

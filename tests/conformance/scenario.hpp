@@ -178,6 +178,10 @@ using play = rm::task<> (*)(scene&);
 /// Plays it on each kernel, on a large ring and a tiny one: the transcript has to be `expected`.
 void conforms(play scenario, std::initializer_list<const char*> expected);
 
+class bare_kernel;
+/// The same for a kernel without a ring, of 8 submission and 16 completion entries (bare_kernel.hpp).
+void conforms_bare(void (*scenario)(bare_kernel&, transcript&), std::initializer_list<const char*> expected);
+
 /// "-ECONNRESET" is "ECONNRESET"; anything else its number.
 std::string answer_text(int result);
 
