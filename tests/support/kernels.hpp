@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include <ringmill/io/kernel.hpp>
 #include <ringmill/io/run.hpp>
+#include <ringmill/io/sim/kernel.hpp>
 
 namespace support {
 
@@ -38,6 +40,17 @@ void on_each_kernel(Body body, const ringmill::ring_options& options = ringmill:
   for (const kernel_factory& factory : all_kernels()) {
     CAPTURE(factory.name());
     ringmill::run_on(factory.make(options), body());
+  }
+}
+
+/// The same, and then on a simulated one by a few seeds: for bodies that do all by calls of ringmill, and no system
+/// call of their own. Nothing goes wrong there; completions come in another order with each seed.
+template <class Body>
+void on_each_kernel_and_simulated(Body body, const ringmill::ring_options& options = ringmill::ring_options()) {
+  on_each_kernel(body, options);
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    CAPTURE(seed);
+    ringmill::run_on(ringmill::sim::make_kernel(seed, ringmill::sim::options().ring(options)), body());
   }
 }
 

@@ -1,0 +1,88 @@
+// What all kernels of a simulated world share: the time, what is going to happen in it, chance, the network, the trace.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <ringmill/io/sim/detail/faults.hpp>
+#include <ringmill/io/sim/detail/network.hpp>
+#include <ringmill/io/sim/detail/trace.hpp>
+#include <ringmill/io/sim/options.hpp>
+#include <ringmill/io/sim/random.hpp>
+#include <ringmill/runtime/driver.hpp>
+
+namespace ringmill::sim::detail {
+
+class sim_kernel;
+
+class environment {
+ public:
+  environment(std::uint64_t seed, const options& settings);
+  ~environment();
+  environment(const environment&) = delete;
+  environment& operator=(const environment&) = delete;
+
+  time_point now() const noexcept { return now_; }
+  /// Since the world began.
+  duration age() const noexcept { return now_.time_since_epoch(); }
+
+  /// Calls `action` that much later; events of one time in the order in which they were asked for.
+  void after(duration delay, std::function<void()> action) { push(now_ + delay, 0, 0, std::move(action)); }
+  void at(time_point when, std::function<void()> action) { push(when, 0, 0, std::move(action)); }
+  /// Has a kernel try an operation, at `when`.
+  void try_at(time_point when, std::uint32_t kernel, std::uint64_t operation) { push(when, kernel, operation, {}); }
+
+  std::optional<time_point> next_event() const noexcept;
+  /// Time passes for what a program or kernel does, and what is due happens.
+  void pass(duration length);
+  /// Lets all happen that is due at `when`, which becomes the present.
+  void advance_to(time_point when);
+
+  /// Does it go wrong? Says so in the trace.
+  bool happens(fault kind, std::uint32_t host);
+  void record(std::uint32_t host, trace::kind what, std::uint64_t number, std::int64_t first = 0,
+              std::int64_t second = 0, std::int64_t third = 0) {
+    lines.add(now_, host, what, number, first, second, third);
+  }
+  std::uint64_t events() const noexcept { return events_happened_; }
+
+  std::uint32_t enlist(sim_kernel& kernel);
+  void strike(std::uint32_t number) { kernels_.erase(number); }
+  sim_kernel* kernel_of(std::uint32_t number) const noexcept;
+
+  const options settings;
+  random_source random;
+  fault_source faults;
+  trace lines;
+  network net;
+
+ private:
+  struct event {
+    time_point when;
+    std::uint64_t order;
+    std::uint32_t kernel;
+    std::uint64_t operation;
+    std::function<void()> action;
+  };
+  static bool is_later(const event& left, const event& right) noexcept {
+    return left.when != right.when ? left.when > right.when : left.order > right.order;
+  }
+
+  void push(time_point when, std::uint32_t kernel, std::uint64_t operation, std::function<void()> action);
+  void run_due();
+
+  time_point now_{};
+  bool is_running_ = false;
+  std::uint64_t next_order_ = 0;
+  std::uint64_t events_happened_ = 0;
+  std::vector<event> events_;  ///< a heap, the next first
+  std::uint32_t next_kernel_ = 1;
+  std::map<std::uint32_t, sim_kernel*> kernels_;
+};
+
+}  // namespace ringmill::sim::detail

@@ -1,0 +1,54 @@
+// What happened, in order: one record for each entry that was submitted and each completion, and what else the world
+// decided. Two runs of one seed have the same.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <ringmill/runtime/driver.hpp>
+
+namespace ringmill::sim::detail {
+
+/// Records hold numbers only, and never an address: an operation is named by its number on its host.
+class trace {
+ public:
+  enum class kind : std::uint8_t { submit, complete, fault, crash, cut, heal, note };
+
+  explicit trace(bool is_whole) noexcept : is_whole_(is_whole) {}
+
+  /// submit: an opcode, a descriptor, a length. complete: a result, flags. fault: its kind and index. cut and heal: two
+  /// hosts.
+  void add(time_point when, std::uint32_t host, kind what, std::uint64_t number, std::int64_t first = 0,
+           std::int64_t second = 0, std::int64_t third = 0);
+
+  void name_host(std::uint32_t host, std::string name);
+  std::uint64_t hash() const noexcept { return hash_; }
+  std::uint64_t count() const noexcept { return count_; }
+  /// The last lines, oldest first.
+  std::string text(std::size_t most_lines = 60) const;
+
+ private:
+  struct record {
+    std::int64_t nanoseconds;
+    std::uint32_t host;
+    kind what;
+    std::uint64_t number;
+    std::int64_t first;
+    std::int64_t second;
+    std::int64_t third;
+  };
+  static constexpr std::size_t kept = 512;
+
+  void write_line(std::string& out, const record& line) const;
+
+  bool is_whole_;
+  std::uint64_t hash_ = 0;
+  std::uint64_t count_ = 0;
+  std::deque<record> records_;
+  std::vector<std::string> names_;
+};
+
+}  // namespace ringmill::sim::detail

@@ -1,0 +1,73 @@
+#include <ringmill/io/sim/options.hpp>
+
+#include <algorithm>
+
+#include <ringmill/io/sim/random.hpp>
+
+namespace ringmill::sim {
+
+namespace {
+
+/// In the order of the enumeration; and the most that a swarm makes of it, in a thousand.
+struct kind_of_fault {
+  std::string_view name;
+  unsigned most;
+};
+constexpr std::array<kind_of_fault, fault_kinds> kinds = {{
+    {"short_read", 300},       {"short_write", 300},   {"late_completion", 30},  {"reset", 10},
+    {"early_end", 10},         {"refused", 50},        {"connect_timeout", 30},  {"unreachable", 30},
+    {"accept_error", 100},     {"no_descriptor", 20},  {"no_buffer", 100},       {"multishot_end", 200},
+    {"interrupted_enter", 50}, {"busy_enter", 50},     {"partial_submit", 50},   {"missed_cancel", 300},
+    {"late_cancel", 500},      {"lost_datagram", 100}, {"doubled_datagram", 50}, {"late_datagram", 100},
+    {"slow_loopback", 200},    {"stalled_host", 5},
+}};
+
+}  // namespace
+
+std::string_view name_of(fault kind) noexcept { return kinds[static_cast<std::size_t>(kind)].name; }
+
+options options::swarm(std::uint64_t seed) {
+  random_source random(detail::mix(seed) ^ 0x7377'6172'6dU);
+  options made;
+  for (std::size_t kind = 0; kind < fault_kinds; ++kind) {
+    const bool is_on = random.chance(500);
+    const auto rate = static_cast<unsigned>(random.between(1, kinds[kind].most));
+    if (is_on) made.rates_[kind] = rate;
+  }
+  constexpr std::array<std::int64_t, 4> slowest_ms = {0, 1, 10, 100};
+  const auto most = std::chrono::milliseconds(slowest_ms[random.below(slowest_ms.size())]);
+  made.latency(most / 4, most + std::chrono::microseconds(500));
+  constexpr std::array<std::size_t, 4> capacities = {1, 100, 4096, 65536};
+  const std::size_t capacity = capacities[random.below(capacities.size())];
+  made.stream_capacity(most > std::chrono::milliseconds(1) ? std::max<std::size_t>(capacity, 100) : capacity);
+  if (random.chance(300)) made.bandwidth(100'000 + random.below(10'000'000));
+  made.completion_delay(std::chrono::microseconds(random.chance(500) ? 20 : 2000));
+  if (random.chance(200)) {
+    made.ring(ring_options().entries(2).completion_entries(2));
+  } else if (random.chance(200)) {
+    made.ring(ring_options().entries(8).completion_entries(8));
+  }
+  return made;
+}
+
+std::string options::to_string() const {
+  const auto microseconds = [](duration length) {
+    return std::to_string(std::chrono::duration_cast<std::chrono::microseconds>(length).count()) + " us";
+  };
+  std::string text = "latency " + microseconds(least_latency_) + " to " + microseconds(most_latency_) + ", capacity " +
+                     std::to_string(stream_capacity_) + ", bandwidth " + std::to_string(bandwidth_) +
+                     ", completion delay " + microseconds(completion_delay_) + ", ring of " +
+                     std::to_string(ring_.entries()) + " and " + std::to_string(ring_.completion_entries());
+  for (std::size_t kind = 0; kind < fault_kinds; ++kind) {
+    if (rates_[kind] == 0) continue;
+    text += ", " + std::string(kinds[kind].name) + ' ' + std::to_string(rates_[kind]);
+  }
+  if (!is_limited_) return text;
+  text += ", only these faults:";
+  for (const fault_number& each : only_) {
+    text += ' ' + std::string(name_of(each.kind)) + '#' + std::to_string(each.index);
+  }
+  return text;
+}
+
+}  // namespace ringmill::sim

@@ -1,0 +1,213 @@
+// Worlds of several hosts: time, latency, partitions, crashes, limits; and that a seed is a whole run.
+#include <doctest/doctest.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include <ringmill/io/sim/world.hpp>
+#include <ringmill/ringmill.hpp>
+
+#include "../support/text.hpp"
+#include "echo.hpp"
+
+namespace rm = ringmill;
+namespace sim = ringmill::sim;
+using namespace std::chrono_literals;
+using namespace sim_tests;
+using support::contains;
+
+namespace {
+
+/// A server and a few clients, each on a host of its own.
+void echo_program(sim::world& world, int clients, std::size_t size) {
+  sim::host& server = world.host("server");
+  server.start_background(serve_echo, echo_port);
+  for (int number = 0; number < clients; ++number) {
+    world.host("client " + std::to_string(number))
+        .start(echo_client, server.at(echo_port), number, size, rm::duration(30s));
+  }
+}
+
+std::string failure_of(std::uint64_t seed, const sim::options& how, const std::function<void(sim::world&)>& program) {
+  try {
+    sim::run(seed, how, program);
+  } catch (const sim::failure& failed) {
+    return failed.what();
+  }
+  return {};
+}
+
+}  // namespace
+
+TEST_CASE("hosts talk to each other over a network that takes its time, and an hour of sleep takes none") {
+  const sim::report how = sim::run(1, sim::options().latency(10ms, 10ms), [](sim::world& world) {
+    sim::host& server = world.host("server", "10.0.0.1");
+    server.start_background(serve_echo, echo_port);
+    world.host("client", "10.0.0.2").start([&world, where = server.at(echo_port)]() -> rm::task<> {
+      co_await rm::sleep_for(1h - 1s);
+      const rm::duration before = world.age();
+      rm::tcp_stream stream = co_await rm::tcp_stream::connect(where);
+      const rm::duration connected = world.age();
+      co_await exchange(stream, 1, 5);
+      CHECK(connected - before >= 20ms);
+      CHECK(connected - before < 21ms);
+      CHECK(world.age() - connected >= 20ms);
+      CHECK(world.age() - connected < 22ms);
+    });
+  });
+  CHECK(how.length > 59min);
+  CHECK(how.faults.empty());
+}
+
+TEST_CASE("the same seed is the same run, and another seed another one") {
+  std::set<std::uint64_t> hashes;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    const auto program = [](sim::world& world) { echo_program(world, 3, 1000); };
+    const sim::report first = sim::run(seed, sim::options::swarm(seed), program);
+    const sim::report second = sim::run(seed, sim::options::swarm(seed), program);
+    CHECK(first.hash == second.hash);
+    CHECK(first.operations == second.operations);
+    CHECK(first.length == second.length);
+    hashes.insert(first.hash);
+  }
+  CHECK(hashes.size() == 20);
+}
+
+TEST_CASE("a run's hash does not depend on the compiler") {
+  const sim::report run = sim::run(7, sim::options::swarm(7), [](sim::world& world) { echo_program(world, 3, 1000); });
+  MESSAGE("hash of seed 7: " << run.hash << " after " << run.operations << " operations");
+}
+
+TEST_CASE("what is sent while hosts are cut off from each other arrives when that is healed, in order") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    sim::run(seed, sim::options(), [](sim::world& world) {
+      sim::host& server = world.host("server");
+      sim::host& client = world.host("client");
+      server.start_background(serve_echo, echo_port);
+      client.start([&]() -> rm::task<> {
+        rm::tcp_stream stream = co_await rm::tcp_stream::connect(server.at(echo_port));
+        co_await exchange(stream, 1, 100);
+        world.partition(server, client);
+        const rm::duration cut = world.age();
+        rm::nursery both;
+        co_await both.run([&]() -> rm::task<> {
+          both.start([&]() -> rm::task<> {
+            co_await rm::sleep_for(5s);
+            world.heal(server, client);
+          });
+          co_await exchange(stream, 2, 10'000);
+        });
+        CHECK(world.age() - cut > 5s);
+        CHECK(world.age() - cut < 7s);
+      });
+    });
+  }
+}
+
+TEST_CASE("a connect to a host that is cut off is given up after two minutes") {
+  sim::run(3, sim::options(), [](sim::world& world) {
+    sim::host& server = world.host("server");
+    sim::host& client = world.host("client");
+    server.start_background(serve_echo, echo_port);
+    world.partition(server, client);
+    client.start([&]() -> rm::task<> {
+      std::error_code error;
+      try {
+        co_await rm::tcp_stream::connect(server.at(echo_port));
+      } catch (const std::system_error& failed) {
+        error = failed.code();
+      }
+      CHECK(error == std::errc::timed_out);
+      CHECK(world.age() > 2min);
+    });
+  });
+}
+
+TEST_CASE("a host that crashes resets its connections, and serves again when it is booted") {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    sim::run(seed, sim::options(), [](sim::world& world) {
+      sim::host& server = world.host("server");
+      server.start_background(serve_echo, echo_port);
+      world.host("client").start([&]() -> rm::task<> {
+        rm::tcp_stream stream = co_await rm::tcp_stream::connect(server.at(echo_port));
+        co_await exchange(stream, 1, 100);
+        server.crash();
+        std::error_code error;
+        try {
+          for (;;) co_await exchange(stream, 1, 100);
+        } catch (const std::system_error& failed) {
+          error = failed.code();
+        }
+        CHECK((error == std::errc::connection_reset || error == std::errc::broken_pipe));
+        CHECK_FALSE(server.is_up());
+        try {
+          co_await rm::tcp_stream::connect(server.at(echo_port));
+        } catch (const std::system_error& failed) {
+          error = failed.code();
+        }
+        CHECK(error == std::errc::host_unreachable);
+        server.start_background(serve_echo, echo_port);
+        co_await echo_client(server.at(echo_port), 1, 100, 10s);
+      });
+    });
+  }
+}
+
+TEST_CASE("a program that waits for ever fails with its task tree and its seed") {
+  const std::string text = failure_of(42, sim::options(), [](sim::world& world) {
+    world.host("server").start([]() -> rm::task<> {
+      auto listener = rm::tcp_listener::bind("0.0.0.0", 80);
+      co_await listener.accept();
+    });
+  });
+  contains(text, "deadlock");
+  contains(text, "accept");
+  contains(text, "seed 42");
+}
+
+TEST_CASE("a program that takes too long, or spins, fails") {
+  const std::string late = failure_of(1, sim::options().time_limit(1min), [](sim::world& world) {
+    world.host("a").start([]() -> rm::task<> { co_await rm::sleep_for(2min); });
+  });
+  contains(late, "within 60");
+  const std::string spinning = failure_of(1, sim::options().turn_limit(1000), [](sim::world& world) {
+    world.host("a").start([]() -> rm::task<> {
+      for (;;) co_await rm::yield();
+    });
+  });
+  contains(spinning, "1000 turns");
+}
+
+TEST_CASE("an error of a program is the failure of the run, and kept") {
+  try {
+    sim::run(5, sim::options(), [](sim::world& world) {
+      world.host("a").start([]() -> rm::task<> {
+        co_await rm::sleep_for(1s);
+        throw std::runtime_error("the invariant does not hold");
+      });
+    });
+    FAIL("it did not fail");
+  } catch (const sim::failure& failed) {
+    contains(failed.what(), "on host a: ");
+    contains(failed.what(), "the invariant does not hold");
+    CHECK_THROWS_AS(std::rethrow_exception(failed.cause()), std::runtime_error);
+  }
+}
+
+TEST_CASE("a world's own random numbers are the same for the same seed") {
+  std::vector<std::uint64_t> drawn;
+  for (int i = 0; i < 2; ++i) {
+    sim::run(9, sim::options(), [&](sim::world& world) { drawn.push_back(world.random()()); });
+  }
+  CHECK(drawn[0] == drawn[1]);
+}
+
+TEST_CASE("two hosts cannot have one address, and a loopback address is none") {
+  sim::run(1, sim::options(), [](sim::world& world) {
+    world.host("a", "10.1.0.1");
+    CHECK_THROWS_AS(world.host("b", "10.1.0.1"), std::invalid_argument);
+    CHECK_THROWS_AS(world.host("c", "127.0.0.1"), std::invalid_argument);
+    CHECK_THROWS_AS(world.host("d", "somewhere"), std::invalid_argument);
+  });
+}
