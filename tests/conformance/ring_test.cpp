@@ -4,6 +4,7 @@
 
 #include <array>
 #include <chrono>
+#include <set>
 #include <thread>
 
 #include "bare_kernel.hpp"
@@ -58,39 +59,29 @@ void play_full_submissions(bare_kernel& one, transcript& out) {
   out.add("entries", std::to_string(number));
   out.add("enter", answer_text(one.enter()));
   out.add("head is at the tail", *one.arrays().sq_head == *one.arrays().sq_tail ? "yes" : "no");
-  const std::vector<std::uint64_t> done = one.collect();
-  std::string order;
-  for (const std::uint64_t each : done) order += " " + std::to_string(each);
-  out.add("completed", order);
+  std::set<std::uint64_t> done;
+  while (done.size() < number) {
+    for (const std::uint64_t each : one.collect()) done.insert(each);
+    if (done.size() < number) one.enter(true);
+  }
+  out.add("completed", std::to_string(done.size()));
 }
 
 void play_overflow(bare_kernel& one, transcript& out) {
-  constexpr std::uint64_t count = 100;
-  std::uint64_t number = 0;
+  constexpr std::uint64_t count = 96;
+  // Nobody collects meanwhile: six times what the array holds. io_uring promises no order among what is independent.
   bool all_taken = true;
-  // Nobody collects meanwhile. A busy kernel takes no more until somebody does.
-  for (; number < count; ++number) {
+  for (std::uint64_t number = 0; number < count; ++number) {
     one.push(number);
-    if (one.is_full() && one.enter() < 0) {
-      all_taken = false;
-      break;
-    }
+    if (one.is_full()) all_taken = all_taken && one.enter() == 8;
   }
-  std::vector<bool> seen(count);
-  std::uint64_t got = 0;
-  bool is_in_order = true;
-  while (got < number) {
-    const int result = one.enter();
-    for (const std::uint64_t each : one.collect()) {
-      is_in_order = is_in_order && each == got;
-      seen[each] = true;
-      ++got;
-    }
-    if (result < 0 && result != -EBUSY && result != -EAGAIN) break;
+  std::set<std::uint64_t> done;
+  while (all_taken && done.size() < count) {
+    for (const std::uint64_t each : one.collect()) done.insert(each);
+    if (done.size() < count) one.enter(true);
   }
   out.add("taken without being collected", all_taken ? "yes" : "no");
-  out.add("nothing is lost", got == number ? "yes" : "no");
-  out.add("in order", is_in_order ? "yes" : "no");
+  out.add("completed", std::to_string(done.size()));
 }
 
 void play_sizes(bare_kernel& one, transcript& out) {
@@ -152,7 +143,12 @@ void play_after_failure(bare_kernel& one, transcript& out) {
   one.push(1).opcode = 250;
   one.push(2);
   out.add("enter", answer_text(one.enter()));
-  out.add("completions", std::to_string(one.collect().size()));
+  std::size_t done = one.collect().size();
+  while (done < 2) {
+    one.enter(true);
+    done += one.collect().size();
+  }
+  out.add("completions", std::to_string(done));
 }
 
 }  // namespace
@@ -171,12 +167,11 @@ TEST_CASE("ring: what is submitted with a limit is submitted, whatever becomes o
   conforms_bare(&play_submit_and_time_limit,
                 {"taken, or out of time: yes", "completions: 0", "enter: 0", "completions: 1", "receive: 0"});
 }
-TEST_CASE("ring: a full submission array is taken whole, and in order") {
-  conforms_bare(&play_full_submissions,
-                {"entries: 8", "enter: 8", "head is at the tail: yes", "completed:  0 1 2 3 4 5 6 7"});
+TEST_CASE("ring: a full submission array is taken whole") {
+  conforms_bare(&play_full_submissions, {"entries: 8", "enter: 8", "head is at the tail: yes", "completed: 8"});
 }
-TEST_CASE("ring: completions that overflow their array are neither lost nor out of order") {
-  conforms_bare(&play_overflow, {"taken without being collected: yes", "nothing is lost: yes", "in order: yes"});
+TEST_CASE("ring: completions that overflow their array are not lost") {
+  conforms_bare(&play_overflow, {"taken without being collected: yes", "completed: 96"});
 }
 TEST_CASE("ring: the arrays are as large as was asked for") {
   conforms_bare(&play_sizes, {"submissions: 8", "completions: 16", "heads and tails: equal"});

@@ -171,6 +171,7 @@ class scene {
   std::set<int> owned_;
   std::vector<std::string> paths_;
   unsigned completions_ = 0;
+  bool has_files_ = false;
 };
 
 using play = rm::task<> (*)(scene&);

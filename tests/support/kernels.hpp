@@ -34,6 +34,13 @@ class kernel_factory {
 
 inline std::vector<kernel_factory> all_kernels() { return {kernel_factory("linux", &ringmill::make_real_kernel)}; }
 
+/// One in which nothing goes wrong.
+inline kernel_factory simulated_kernel() {
+  return kernel_factory("simulated", [](const ringmill::ring_options& options) {
+    return ringmill::sim::make_kernel(1, ringmill::sim::options().ring(options));
+  });
+}
+
 /// Runs `body()`, which gives a task<>, once on each kernel, on a ring of the given size.
 template <class Body>
 void on_each_kernel(Body body, const ringmill::ring_options& options = ringmill::ring_options()) {
