@@ -32,6 +32,7 @@ inline constexpr std::array known_differences = {
     known_difference("flags: a receive waits on a non-blocking socket as well", "EAGAIN"),
     known_difference("flags: there are no urgent bytes on a socket that has none", "EAGAIN"),
     known_difference("ring: another thread can wake it", "waiting for another thread ends the program"),
+    known_difference("ring: a flag that there is not is refused", "it is not looked at"),
     known_difference("socket: families, kinds and protocols that there are not", "protocols are not looked at"),
     known_difference("socket: it knows what it is", "SO_PROTOCOL is 0"),
     known_difference("bind: a length that is too short", "it is not looked at"),
