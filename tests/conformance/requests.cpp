@@ -50,7 +50,7 @@ class message {
 
   msghdr& header() noexcept { return header_; }
   char* bytes() noexcept { return bytes_.data(); }
-  void put(const std::string& text) { std::memcpy(bytes_.data(), text.data(), text.size()); }
+  void put(const std::string& text) { std::copy(text.begin(), text.end(), bytes_.begin()); }
   void set_name(const sockaddr* name, socklen_t length) {
     name_.assign(reinterpret_cast<const char*>(name), reinterpret_cast<const char*>(name) + length);
     header_.msg_name = name_.data();
