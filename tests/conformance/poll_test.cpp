@@ -204,6 +204,24 @@ TEST_CASE("poll: multishot tells what is there already") {
       {"send: 1", "poll: 1 IN, more", "poll: pending"});
 }
 
+TEST_CASE("poll: multishot tells each arrival once, whether it is read or not") {
+  conforms(
+      [](scene& here) -> rm::task<> {
+        const pair both = here.unix_pair();
+        raw_op& all = here.start(poll_multishot(both.right, POLLIN));
+        co_await here.settle();
+        co_await here.run(send(both.left, "x"));
+        co_await here.next_of(all);
+        co_await here.settle();
+        here.note("told again without another one", all.seen().size() > 1);
+        co_await here.run(send(both.left, "y"));
+        co_await here.next_of(all);
+        co_await here.run(receive(both.right, 16));
+      },
+      {"send: 1", "poll: 1 IN, more", "told again without another one: no", "send: 1", "poll: 1 IN, more",
+       "receive: 2 \"xy\""});
+}
+
 TEST_CASE("poll: two on one descriptor are both told") {
   conforms(
       [](scene& here) -> rm::task<> {
