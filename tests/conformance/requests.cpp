@@ -183,8 +183,8 @@ request send(int socket, std::string text, int flags) {
 
 request send_bytes(int socket, std::size_t count, int flags) { return send(socket, std::string(count, 'x'), flags); }
 
-request receive_message(int socket, std::size_t size, int flags, int room_for_descriptors) {
-  const auto into = message_of(size, static_cast<std::size_t>(room_for_descriptors));
+request receive_message(int socket, std::size_t size, int flags) {
+  const auto into = message_of(size);
   return request("receive",
                  [=](io_uring_sqe& entry) {
                    io_uring_prep_recvmsg(&entry, socket, &into->header(), static_cast<unsigned>(flags));
@@ -256,15 +256,6 @@ request poll(int number, unsigned events) {
 
 request poll_multishot(int number, unsigned events) {
   return request("poll", [=](io_uring_sqe& entry) { io_uring_prep_poll_multishot(&entry, number, events); })
-      .shows(show_events());
-}
-
-request poll_level(int number, unsigned events) {
-  return request("poll",
-                 [=](io_uring_sqe& entry) {
-                   io_uring_prep_poll_add(&entry, number, events);
-                   entry.len |= IORING_POLL_ADD_LEVEL;
-                 })
       .shows(show_events());
 }
 

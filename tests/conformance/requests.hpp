@@ -63,8 +63,8 @@ request receive_multishot(int socket, unsigned group);
 request receive_selected(int socket, unsigned group, std::size_t size = 0);
 request send(int socket, std::string text, int flags = 0);
 request send_bytes(int socket, std::size_t count, int flags = 0);
-/// Shows the bytes, the message's flags, and how many descriptors came with it.
-request receive_message(int socket, std::size_t size, int flags = 0, int room_for_descriptors = 0);
+/// Shows the bytes and the message's flags.
+request receive_message(int socket, std::size_t size, int flags = 0);
 /// Where it came from is kept in `from`.
 request receive_from(int socket, std::size_t size, std::shared_ptr<rm::address> from, int flags = 0);
 request send_to(int socket, std::string text, const rm::address& to);
@@ -81,8 +81,6 @@ request shut_down(int socket, int how);
 // Readiness and cancels.
 request poll(int number, unsigned events);
 request poll_multishot(int number, unsigned events);
-/// IORING_POLL_ADD_LEVEL as well.
-request poll_level(int number, unsigned events);
 request poll_remove(const raw_op& target);
 request cancel(const raw_op& target);
 /// IORING_ASYNC_CANCEL_ALL
