@@ -14,8 +14,8 @@ struct kind_of_fault {
   unsigned most;
 };
 constexpr std::array<kind_of_fault, fault_kinds> kinds = {{
-    {"short_read", 300},       {"short_write", 300},   {"late_completion", 30},  {"reset", 10},
-    {"early_end", 10},         {"refused", 50},        {"connect_timeout", 30},  {"unreachable", 30},
+    {"short_read", 300},       {"short_write", 300},   {"late_completion", 30},  {"reset", 4},
+    {"early_end", 4},          {"refused", 50},        {"connect_timeout", 30},  {"unreachable", 30},
     {"accept_error", 100},     {"no_descriptor", 20},  {"no_buffer", 100},       {"multishot_end", 200},
     {"interrupted_enter", 50}, {"busy_enter", 50},     {"partial_submit", 50},   {"missed_cancel", 300},
     {"late_cancel", 500},      {"lost_datagram", 100}, {"doubled_datagram", 50}, {"late_datagram", 100},

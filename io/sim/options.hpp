@@ -32,8 +32,8 @@ enum class fault : std::uint8_t {
   no_descriptor,      ///< socket(2) gets EMFILE
   no_buffer,          ///< no provided buffer although there is one: ENOBUFS
   multishot_end,      ///< a multishot operation ends by itself, with a good result
-  interrupted_enter,  ///< EINTR, with nothing submitted
-  busy_enter,         ///< EAGAIN, with nothing submitted
+  interrupted_enter,  ///< EINTR instead of a wait
+  busy_enter,         ///< EAGAIN, with nothing submitted: no memory
   partial_submit,     ///< fewer entries are taken than were given
   missed_cancel,      ///< ENOENT for an operation that the kernel is about to try again, and which goes on
   late_cancel,        ///< a cancel takes its time, so that its target may complete first

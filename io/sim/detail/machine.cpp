@@ -62,6 +62,7 @@ void machine::go_down() {
 }
 
 void machine::begin(task<> program, bool is_main) {
+  if (around_.is_ending()) return;
   if (is_main) around_.main_began();
   if (is_dying_ || shall_crash_) {
     to_begin_.emplace_back(std::move(program), is_main);
@@ -141,6 +142,7 @@ void machine::turn() {
   if (!is_dying_ || has_tasks()) return;
   go_down();
   is_dying_ = false;
+  if (around_.is_ending()) to_begin_.clear();
   for (auto& [program, is_main] : std::exchange(to_begin_, {})) {
     if (!up_) boot();
     detach(std::move(program), is_main);

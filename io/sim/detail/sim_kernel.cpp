@@ -53,9 +53,8 @@ time_point sim_kernel::now() noexcept {
 
 int sim_kernel::enter(unsigned to_submit, bool wait, std::optional<duration> timeout) {
   take_wakes();
-  if (!is_dead_ && around_->happens(fault::interrupted_enter, host_)) return -EINTR;
-  if (!is_dead_ && around_->happens(fault::busy_enter, host_)) return -EAGAIN;
   unsigned count = std::min(to_submit, sq_tail_ - sq_head_);
+  if (count > 0 && !is_dead_ && around_->happens(fault::busy_enter, host_)) return -EAGAIN;
   if (count > 1 && around_->happens(fault::partial_submit, host_)) {
     count = 1 + static_cast<unsigned>(around_->random.below(count - 1));
   }
@@ -65,8 +64,12 @@ int sim_kernel::enter(unsigned to_submit, bool wait, std::optional<duration> tim
     submit(entry);
   }
   around_->pass(cost_of_entering + count * cost_of_an_entry);
+  if (count != to_submit) return static_cast<int>(count);  // Linux does not look at completions then
   flush();
-  if (!wait || count != to_submit) return static_cast<int>(count);
+  if (!wait) return static_cast<int>(count);
+  if (!has_completions() && !is_dead_ && around_->happens(fault::interrupted_enter, host_)) {
+    return count > 0 ? static_cast<int>(count) : -EINTR;
+  }
   const std::optional<time_point> deadline =
       timeout ? std::optional(saturating_add(around_->now(), std::max(*timeout, duration(0)))) : std::nullopt;
   while (!has_completions()) {

@@ -117,6 +117,7 @@ bool world_state::let_time_pass() {
 
 /// Everything ends, in peace.
 void world_state::wind_down() {
+  is_ending_ = true;
   around_->faults.stop();
   around_->net.heal_all();
   for (const auto& each : machines_) each->cancel_all();

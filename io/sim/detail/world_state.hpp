@@ -29,6 +29,8 @@ class world_state {
   }
   void set_wrapper(world::wrapper wrap) { wrap_ = std::move(wrap); }
   random_source& random_of_programs() noexcept { return random_of_programs_; }
+  /// Nothing is started any more.
+  bool is_ending() const noexcept { return is_ending_; }
   void main_began() noexcept { ++mains_; }
   void main_ended() noexcept { --mains_; }
   void fail_with(std::exception_ptr why, const std::string& where);
@@ -52,6 +54,7 @@ class world_state {
   std::vector<std::unique_ptr<machine>> machines_;
   std::size_t mains_ = 0;
   std::uint64_t turns_ = 0;
+  bool is_ending_ = false;
   bool has_failed_ = false;
   std::string failure_;
   std::exception_ptr cause_;
