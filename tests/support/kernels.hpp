@@ -20,8 +20,8 @@ namespace support {
 /// Makes the kernel of one run.
 class kernel_factory {
  public:
-  using function = std::unique_ptr<ringmill::kernel> (*)(const ringmill::ring_options&);
-  kernel_factory(std::string name, function make_one) : name_(std::move(name)), make_(make_one) {}
+  using function = std::function<std::unique_ptr<ringmill::kernel>(const ringmill::ring_options&)>;
+  kernel_factory(std::string name, function make_one) : name_(std::move(name)), make_(std::move(make_one)) {}
   const std::string& name() const noexcept { return name_; }
   std::unique_ptr<ringmill::kernel> make(const ringmill::ring_options& options = ringmill::ring_options()) const {
     return make_(options);
@@ -33,6 +33,13 @@ class kernel_factory {
 };
 
 inline std::vector<kernel_factory> all_kernels() { return {kernel_factory("linux", &ringmill::make_real_kernel)}; }
+
+/// One in which nothing goes wrong, and the order of what is independent is up to the seed.
+inline kernel_factory simulated_kernel(std::uint64_t seed) {
+  return kernel_factory("simulated, seed " + std::to_string(seed), [seed](const ringmill::ring_options& options) {
+    return ringmill::sim::make_kernel(seed, ringmill::sim::options().ring(options));
+  });
+}
 
 /// Runs `body()`, which gives a task<>, once on each kernel, on a ring of the given size.
 template <class Body>
