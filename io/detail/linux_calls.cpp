@@ -100,9 +100,7 @@ class linux_process_calls final : public process_calls {
     while (::poll(&end, 1, milliseconds) < 0 && errno == EINTR) {
     }
   }
-  void leave(int handle) noexcept override {
-    leave_child(fd(handle));
-  }
+  void leave(int handle) noexcept override { leave_child(fd(handle)); }
 
   int watch_signals(const sigset_t& signals) override {
     const int made = or_errno(::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
