@@ -18,8 +18,8 @@
 #include <ringmill/io/sim/world.hpp>
 #include <ringmill/ringmill.hpp>
 
+#include "../support/forwarding_kernel.hpp"
 #include "echo.hpp"
-#include "kernel_wrapper.hpp"
 
 namespace rm = ringmill;
 namespace sim = ringmill::sim;
@@ -222,9 +222,9 @@ program buffer_given_up_early(bool has_bug) {
 
 // The answer to a cancel that is taken for its target's.
 
-class hasty_kernel final : public kernel_wrapper {
+class hasty_kernel final : public support::forwarding_kernel {
  public:
-  using kernel_wrapper::kernel_wrapper;
+  using forwarding_kernel::forwarding_kernel;
   int enter(unsigned to_submit, bool wait, std::optional<rm::duration> timeout) override {
     const rm::ring_arrays& all = arrays();
     for (unsigned index = 0; index < to_submit; ++index) {
@@ -232,7 +232,7 @@ class hasty_kernel final : public kernel_wrapper {
       if (entry.opcode != IORING_OP_ASYNC_CANCEL) in_flight_.insert(entry.user_data);
     }
     const unsigned before = *all.cq_tail;
-    const int result = kernel_wrapper::enter(to_submit, wait, timeout);
+    const int result = forwarding_kernel::enter(to_submit, wait, timeout);
     for (unsigned index = before; index != *all.cq_tail; ++index) look_at(all.cqes[index & (all.cq_entries - 1)]);
     return result;
   }
@@ -402,13 +402,13 @@ program multishot_not_begun_again(bool has_bug) {
 
 // A wake-up that is lost between two turns: what tells of it is cleared after the look and not before.
 
-class late_clearing_kernel final : public kernel_wrapper {
+class late_clearing_kernel final : public support::forwarding_kernel {
  public:
-  using kernel_wrapper::kernel_wrapper;
+  using forwarding_kernel::forwarding_kernel;
   void clear_poll_descriptor() noexcept override { shall_clear_ = true; }
   rm::time_point now() noexcept override {
-    const rm::time_point time = kernel_wrapper::now();
-    if (std::exchange(shall_clear_, false)) kernel_wrapper::clear_poll_descriptor();
+    const rm::time_point time = forwarding_kernel::now();
+    if (std::exchange(shall_clear_, false)) forwarding_kernel::clear_poll_descriptor();
     return time;
   }
 
