@@ -207,7 +207,7 @@ void ring::ask_again_to_cancel(std::uintptr_t address) noexcept {
 }
 
 /// The kernel has interrupted the thread that works on it, and its end should follow. Linux 6.1 loses that interruption
-/// at times (2 of 1,000 splices), and the thread would wait on, for ever.
+/// at times (of 1,000 splices, 2 to 8), and the thread would wait on, for ever.
 void ring::was_interrupted(std::uintptr_t address) noexcept {
   for (io_op* op = cancel_sent_.first(); op; op = op->next_) {
     if (reinterpret_cast<std::uintptr_t>(op) != address) continue;

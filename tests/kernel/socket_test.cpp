@@ -243,7 +243,8 @@ TEST_CASE("kernel: a splice to a Unix socket without room waits for it, after so
   ring.tag(cancel);
   for (const auto& one : ring.collect(2)) {
     if (one.tag != 1) continue;
-    saw("what a full Unix socket takes of a splice", one.result > 0 ? std::to_string(one.result) + " bytes" : "nothing");
+    saw("what a full Unix socket takes of a splice",
+        one.result > 0 ? std::to_string(one.result) + " bytes" : "nothing");
     CHECK(one.result < static_cast<int>(pages * 4096));
   }
 }
