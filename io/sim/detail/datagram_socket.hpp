@@ -28,7 +28,7 @@ class datagram_socket final : public socket {
   unsigned ready() const noexcept override;
   int receive(transfer& into) override;
   int send(transfer& from) override;
-  int connect(const socket_name& peer) override;
+  int connect(const socket_name& peer, bool again) override;
   int bind(const socket_name& where) override;
   int shutdown(int how) override;
   int peer_name(socket_name& name) const override;
@@ -41,6 +41,7 @@ class datagram_socket final : public socket {
   static void packet_arrives(sim_kernel& target, const address& to, const address& from,
                              const std::vector<std::byte>& bytes, const std::weak_ptr<object>& sender);
   bool is_full() const noexcept;
+  bool hears(const datagram_socket& sender) const noexcept;
   void put(datagram it);
 
   bool is_connected_ = false;

@@ -1,6 +1,8 @@
 // pipe(7): two ends with 64 KiB between them.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <deque>
 #include <memory>
 #include <utility>
@@ -26,6 +28,7 @@ class pipe_reader_end final : public object {
  public:
   pipe_reader_end(sim_kernel& owner, std::shared_ptr<pipe_buffer> between);
   ~pipe_reader_end() override;
+  unsigned mode() const noexcept override { return S_IFIFO | 0600; }
   unsigned ready() const noexcept override;
   int receive(transfer& into) override;
   bool may_be_short(std::size_t) const noexcept override { return true; }
@@ -41,6 +44,7 @@ class pipe_writer_end final : public object {
  public:
   pipe_writer_end(sim_kernel& owner, std::shared_ptr<pipe_buffer> between);
   ~pipe_writer_end() override;
+  unsigned mode() const noexcept override { return S_IFIFO | 0600; }
   unsigned ready() const noexcept override;
   int send(transfer& from) override;
   bool may_be_short(std::size_t size) const noexcept override { return size > pipe_buffer::atomic_size; }

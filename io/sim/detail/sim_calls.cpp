@@ -110,7 +110,7 @@ int sim_kernel::listen(int fd, int backlog) {
 int sim_kernel::connect(int fd, const sockaddr* address, socklen_t length) {
   const auto what = object_of(fd);
   if (!what) return -EBADF;
-  const int result = what->connect(socket_name(address, length));
+  const int result = what->connect(socket_name(address, length), false);
   return result == object::would_block ? -EINPROGRESS : result;
 }
 
