@@ -96,17 +96,13 @@ bool datagram_socket::hears(const datagram_socket& sender) const noexcept {
 }
 
 std::shared_ptr<datagram_socket> datagram_socket::find_unix(const socket_name& peer, int& error) const {
-  const std::string name = peer.unix_name();
-  const auto found = owner().unix_names().find(name);
-  if (found == owner().unix_names().end()) {
-    error = name.starts_with('\0') ? -ECONNREFUSED : -ENOENT;
-    return nullptr;
-  }
-  if (found->second->type() != SOCK_DGRAM) {
+  class socket* const found = owner().find_unix(peer, error);
+  if (!found) return nullptr;
+  if (found->type() != SOCK_DGRAM) {
     error = -EPROTOTYPE;
     return nullptr;
   }
-  return std::static_pointer_cast<datagram_socket>(found->second->shared_from_this());
+  return std::static_pointer_cast<datagram_socket>(found->shared_from_this());
 }
 
 int datagram_socket::send_unix(transfer& from) {

@@ -39,7 +39,12 @@ class machine::presence {
 };
 
 machine::machine(world_state& around, std::uint32_t number, std::string name, std::string address)
-    : around_(around), number_(number), name_(std::move(name)), address_(std::move(address)), face_(*this), disk_(make_disk(around.around(), number)) {}
+    : around_(around),
+      number_(number),
+      name_(std::move(name)),
+      address_(std::move(address)),
+      face_(*this),
+      disk_(make_disk(around.around(), number)) {}
 
 machine::~machine() {
   if (up_) go_down();

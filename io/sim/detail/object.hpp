@@ -1,5 +1,5 @@
-// What a descriptor refers to: a socket, an end of a pipe, an open file, an event counter. Descriptors, operations in flight and
-// messages on their way share it; it is closed when the last of them lets go.
+// What a descriptor refers to: a socket, an end of a pipe, an open file, an event counter. Descriptors, operations in
+// flight and messages on their way share it; it is closed when the last of them lets go.
 #pragma once
 
 #include <sys/socket.h>

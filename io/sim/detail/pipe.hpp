@@ -3,6 +3,7 @@
 
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <deque>
 #include <memory>
 #include <utility>
@@ -31,6 +32,7 @@ class pipe_reader_end final : public object {
   unsigned mode() const noexcept override { return S_IFIFO | 0600; }
   unsigned ready() const noexcept override;
   int receive(transfer& into) override;
+  int send(transfer&) override { return -EBADF; }
   bool may_be_short(std::size_t) const noexcept override { return true; }
   void take_out(std::size_t count);
   pipe_buffer& between() noexcept { return *between_; }
@@ -47,6 +49,7 @@ class pipe_writer_end final : public object {
   unsigned mode() const noexcept override { return S_IFIFO | 0600; }
   unsigned ready() const noexcept override;
   int send(transfer& from) override;
+  int receive(transfer&) override { return -EBADF; }
   bool may_be_short(std::size_t size) const noexcept override { return size > pipe_buffer::atomic_size; }
   void put_in(std::span<const std::byte> bytes);
   pipe_buffer& between() noexcept { return *between_; }

@@ -70,6 +70,20 @@ int sim_files::status(int directory, const char* path, int flags, struct ::statx
   return from.error() < 0 ? from.error() : disk_->status(from.where(), flags & AT_SYMLINK_NOFOLLOW, found);
 }
 
+int sim_files::make_socket_file(const std::string& path, std::uint64_t& inode) {
+  if (owner_.is_dead()) return -ECANCELED;
+  const int result = disk_->make_node(path, S_IFSOCK | 0777);
+  return result < 0 ? (result == -EEXIST ? -EADDRINUSE : result) : find_socket_file(path, inode);
+}
+
+int sim_files::find_socket_file(const std::string& path, std::uint64_t& inode) {
+  if (owner_.is_dead()) return -ECANCELED;
+  struct ::statx found {};
+  if (const int result = disk_->status(path, 0, found); result < 0) return result;
+  inode = found.stx_ino;
+  return S_ISSOCK(found.stx_mode) ? 0 : -ECONNREFUSED;
+}
+
 int sim_files::truncate(int fd, std::int64_t size) {
   if (size < 0) return -EINVAL;
   const auto what = owner_.object_of(fd);

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include <ringmill/io/kernel_calls.hpp>
 #include <ringmill/io/sim/detail/object.hpp>
@@ -39,6 +40,11 @@ class sim_files final : public file_calls {
   int make_watch() override { return -ENOSYS; }
   int add_watch(int, const char*, std::uint32_t) override { return -ENOSYS; }
   int remove_watch(int, int) override { return -ENOSYS; }
+
+  // The files that Unix sockets have.
+
+  int make_socket_file(const std::string& path, std::uint64_t& inode);
+  int find_socket_file(const std::string& path, std::uint64_t& inode);
 
   // Operations.
 

@@ -20,8 +20,7 @@ constexpr duration cost_of_the_clock = std::chrono::nanoseconds(25);
 }  // namespace
 
 sim_kernel::sim_kernel(std::shared_ptr<environment> around, std::uint32_t host, std::string address,
-                       const ring_options& sizes,
-                       std::shared_ptr<memory_file_system> disk)
+                       const ring_options& sizes, std::shared_ptr<memory_file_system> disk)
     : around_(std::move(around)),
       host_(host),
       number_(around_->enlist(*this)),

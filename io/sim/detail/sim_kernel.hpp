@@ -78,7 +78,11 @@ class RINGMILL_API sim_kernel final : public kernel {
   std::uint32_t number() const noexcept { return number_; }
   port_table& tcp_ports() noexcept { return tcp_ports_; }
   port_table& udp_ports() noexcept { return udp_ports_; }
-  std::map<std::string, class socket*>& unix_names() noexcept { return unix_names_; }
+  /// Gives a Unix socket a name: a path makes a file, which stays until it is removed.
+  int bind_unix(const socket_name& name, class socket& who);
+  void unbind_unix(const class socket& who) noexcept;
+  /// Who has that name. Null: `error` says why there is nobody.
+  class socket* find_unix(const socket_name& name, int& error);
   socket_name next_unix_name();
   bool has_address(const address& where) const;
   address address_towards(const address& peer) const;
@@ -158,7 +162,7 @@ class RINGMILL_API sim_kernel final : public kernel {
 
   port_table tcp_ports_;
   port_table udp_ports_;
-  std::map<std::string, class socket*> unix_names_;
+  std::map<std::string, class socket*> unix_names_;  ///< of a path: the number of its file
   unsigned unix_names_given_ = 0;
   std::map<unsigned, buffer_group> buffer_groups_;
 

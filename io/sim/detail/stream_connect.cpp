@@ -72,11 +72,11 @@ int stream_socket::connect(const socket_name& peer, bool again) {
 }
 
 int stream_socket::connect_unix(const socket_name& peer) {
-  const std::string name = peer.unix_name();
-  const auto found = owner().unix_names().find(name);
-  if (found == owner().unix_names().end()) return name.starts_with('\0') ? -ECONNREFUSED : -ENOENT;
-  if (found->second->type() != SOCK_STREAM) return -EPROTOTYPE;
-  auto& listener = static_cast<stream_socket&>(*found->second);
+  int error = 0;
+  class socket* const found = owner().find_unix(peer, error);
+  if (!found) return error;
+  if (found->type() != SOCK_STREAM) return -EPROTOTYPE;
+  auto& listener = static_cast<stream_socket&>(*found);
   if (!listener.is_listening()) return -ECONNREFUSED;
   if (!listener.has_backlog_room()) {
     listener.blocked_.push_back(weak_from_this());
