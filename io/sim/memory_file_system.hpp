@@ -84,7 +84,6 @@ class RINGMILL_API memory_file_system {
   int make_symlink(std::string_view target, path_from where);
   int read_link(path_from where, std::span<char> target);
   int link(path_from existing, path_from added);             ///< a symbolic link itself, as linkat(2) without flags
-  int link(open_file& existing, path_from added);            ///< AT_EMPTY_PATH, for a file without a name
   int unlink(path_from where, int flags);                    ///< AT_REMOVEDIR
   int rename(path_from from, path_from to, unsigned flags);  ///< RENAME_NOREPLACE, RENAME_EXCHANGE
   int set_mode(path_from where, unsigned mode);

@@ -14,13 +14,16 @@ struct kind_of_fault {
   unsigned most;
 };
 constexpr std::array<kind_of_fault, fault_kinds> kinds = {{
-    {"short_read", 300},       {"short_write", 300},   {"late_completion", 30},  {"reset", 4},
-    {"early_end", 4},          {"refused", 50},        {"connect_timeout", 30},  {"unreachable", 30},
-    {"accept_error", 100},     {"no_descriptor", 20},  {"no_buffer", 100},       {"multishot_end", 200},
-    {"interrupted_enter", 50}, {"busy_enter", 50},     {"partial_submit", 50},   {"missed_cancel", 300},
-    {"late_cancel", 500},      {"lost_datagram", 100}, {"doubled_datagram", 50}, {"late_datagram", 100},
-    {"slow_loopback", 200},    {"stalled_host", 5},
+    {"short_read", 300},       {"short_write", 300},      {"late_completion", 30},  {"reset", 4},
+    {"early_end", 4},          {"refused", 50},           {"connect_timeout", 30},  {"unreachable", 30},
+    {"accept_error", 100},     {"no_descriptor", 20},     {"no_buffer", 100},       {"multishot_end", 200},
+    {"interrupted_enter", 50}, {"busy_enter", 50},        {"partial_submit", 50},   {"missed_cancel", 300},
+    {"late_cancel", 500},      {"lost_datagram", 100},    {"doubled_datagram", 50}, {"late_datagram", 100},
+    {"slow_loopback", 200},    {"stalled_host", 5},       {"disk_error", 20},       {"disk_full", 20},
+    {"short_disk_read", 200},  {"short_disk_write", 200},
 }};
+
+constexpr std::size_t first_of_disks = static_cast<std::size_t>(fault::disk_error);
 
 }  // namespace
 
@@ -29,11 +32,14 @@ std::string_view name_of(fault kind) noexcept { return kinds[static_cast<std::si
 options options::swarm(std::uint64_t seed) {
   random_source random(detail::mix(seed) ^ 0x7377'6172'6dU);
   options made;
-  for (std::size_t kind = 0; kind < fault_kinds; ++kind) {
-    const bool is_on = random.chance(500);
-    const auto rate = static_cast<unsigned>(random.between(1, kinds[kind].most));
-    if (is_on) made.rates_[kind] = rate;
-  }
+  const auto draw_rates = [&](std::size_t first, std::size_t end) {
+    for (std::size_t kind = first; kind < end; ++kind) {
+      const bool is_on = random.chance(500);
+      const auto rate = static_cast<unsigned>(random.between(1, kinds[kind].most));
+      if (is_on) made.rates_[kind] = rate;
+    }
+  };
+  draw_rates(0, first_of_disks);
   constexpr std::array<std::int64_t, 4> slowest_ms = {0, 1, 10, 100};
   const auto most = std::chrono::milliseconds(slowest_ms[random.below(slowest_ms.size())]);
   made.latency(most / 4, most + std::chrono::microseconds(500));
@@ -47,6 +53,10 @@ options options::swarm(std::uint64_t seed) {
   } else if (random.chance(200)) {
     made.ring(ring_options().entries(8).completion_entries(8));
   }
+  // Last, so that a program without files has the same world by a seed as it had before there were disks.
+  draw_rates(first_of_disks, fault_kinds);
+  constexpr std::array<std::int64_t, 3> slowest_sync_us = {50, 5000, 50'000};
+  made.sync_delay(std::chrono::microseconds(slowest_sync_us[random.below(slowest_sync_us.size())]));
   return made;
 }
 
@@ -56,8 +66,9 @@ std::string options::to_string() const {
   };
   std::string text = "latency " + microseconds(least_latency_) + " to " + microseconds(most_latency_) + ", capacity " +
                      std::to_string(stream_capacity_) + ", bandwidth " + std::to_string(bandwidth_) +
-                     ", completion delay " + microseconds(completion_delay_) + ", ring of " +
-                     std::to_string(ring_.entries()) + " and " + std::to_string(ring_.completion_entries());
+                     ", completion delay " + microseconds(completion_delay_) + ", sync delay " +
+                     microseconds(sync_delay_) + ", ring of " + std::to_string(ring_.entries()) + " and " +
+                     std::to_string(ring_.completion_entries());
   for (std::size_t kind = 0; kind < fault_kinds; ++kind) {
     if (rates_[kind] == 0) continue;
     text += ", " + std::string(kinds[kind].name) + ' ' + std::to_string(rates_[kind]);

@@ -29,7 +29,7 @@ enum class fault : std::uint8_t {
   connect_timeout,    ///< nobody answers a connect: ETIMEDOUT after two minutes
   unreachable,        ///< a connect finds no route: EHOSTUNREACH
   accept_error,       ///< an accept gets ECONNABORTED, EMFILE, ENFILE or ENOBUFS
-  no_descriptor,      ///< socket(2) gets EMFILE
+  no_descriptor,      ///< socket(2), or open(2), gets EMFILE
   no_buffer,          ///< no provided buffer although there is one: ENOBUFS
   multishot_end,      ///< a multishot operation ends by itself, with a good result
   interrupted_enter,  ///< EINTR instead of a wait
@@ -42,8 +42,12 @@ enum class fault : std::uint8_t {
   late_datagram,      ///< arrives after those that were sent later
   slow_loopback,      ///< bytes inside of a host take up to a millisecond
   stalled_host,       ///< a host does not run for up to 200 ms
+  disk_error,         ///< EIO: by a read, a write, a sync or a change of names
+  disk_full,          ///< ENOSPC: by a write or a change of names
+  short_disk_read,    ///< of a file: fewer bytes than there are
+  short_disk_write,   ///< to a file: fewer bytes than there is room for
 };
-inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(fault::stalled_host) + 1;
+inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(fault::short_disk_write) + 1;
 
 RINGMILL_API std::string_view name_of(fault kind) noexcept;
 
@@ -78,6 +82,11 @@ class RINGMILL_API options {
   /// How long the kernel may take to get to an operation that can go on. 20 microseconds by default.
   options& completion_delay(duration most) noexcept { return completion_delay_ = most, *this; }
 
+  /// How long a disk may take to sync. 5 milliseconds by default.
+  options& sync_delay(duration most) noexcept { return sync_delay_ = most, *this; }
+  /// Of each host's disk, in bytes: what does not fit gets ENOSPC. 0, as by default: no limit.
+  options& disk_capacity(std::uint64_t bytes) noexcept { return disk_capacity_ = bytes, *this; }
+
   /// Liveness: faults stop after this long, and partitions heal; by default they go on for ever.
   options& faults_until(duration length) noexcept { return faults_until_ = length, *this; }
   /// A run that takes longer, in virtual time, has failed. An hour by default.
@@ -98,6 +107,8 @@ class RINGMILL_API options {
   std::uint64_t bandwidth() const noexcept { return bandwidth_; }
   std::size_t stream_capacity() const noexcept { return stream_capacity_; }
   duration completion_delay() const noexcept { return completion_delay_; }
+  duration sync_delay() const noexcept { return sync_delay_; }
+  std::uint64_t disk_capacity() const noexcept { return disk_capacity_; }
   duration faults_until() const noexcept { return faults_until_; }
   duration time_limit() const noexcept { return time_limit_; }
   std::uint64_t turn_limit() const noexcept { return turn_limit_; }
@@ -118,6 +129,8 @@ class RINGMILL_API options {
   std::uint64_t bandwidth_ = 0;
   std::size_t stream_capacity_ = 65536;
   duration completion_delay_ = std::chrono::microseconds(20);
+  duration sync_delay_ = std::chrono::milliseconds(5);
+  std::uint64_t disk_capacity_ = 0;
   duration faults_until_ = duration::max();
   duration time_limit_ = std::chrono::hours(1);
   std::uint64_t turn_limit_ = 10'000'000;

@@ -12,7 +12,7 @@
 // `report::hash` tells.
 //
 // A program must take time, chance and the outside from ringmill only: rm::sleep_for and loop::now, world::random, the
-// handles of io/. Files, processes, signals and threads are not simulated.
+// handles of io/. Files are on the host's own disk. Processes, signals and threads are not simulated.
 #pragma once
 
 #include <cstddef>
@@ -37,6 +37,7 @@
 
 namespace ringmill::sim {
 
+class memory_file_system;
 class world;
 
 namespace detail {
@@ -67,8 +68,12 @@ class RINGMILL_API host {
   }
 
   /// Stops everything on it at once, before the next turn of any host: peers find their connections reset, its tasks
-  /// are cancelled and what they still send goes nowhere. `start` boots it again, with nothing of what was there.
+  /// are cancelled and what they still send goes nowhere. `start` boots it again, with nothing of what was there but
+  /// its disk.
   void crash();
+  /// Its disk, which stays when it crashes: of what was not synced some is left and some is not, as the seed says. For
+  /// looking at it from outside, and for putting something there before its programs begin.
+  memory_file_system& disk() noexcept;
   bool is_up() const noexcept;
   /// How many descriptors are open on it: the same before and after what leaks none.
   int descriptors() const noexcept;

@@ -21,6 +21,7 @@ using namespace std::chrono_literals;
 using support::contents_of;
 using support::make_file;
 using support::on_each_kernel;
+using support::on_each_kernel_and_simulated;
 using support::scratch;
 
 namespace {
@@ -59,43 +60,44 @@ TEST_CASE("a rename replaces what is there, unless it shall not") {
 }
 
 TEST_CASE("files, directories and links are made and removed") {
-  on_each_kernel([]() -> rm::task<> {
-    const scratch here;
-    co_await rm::create_directory(here / "d", 0700);
-    rm::file_status found = co_await rm::status(here / "d");
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
+    co_await rm::create_directory(here.path() + "/d", 0700);
+    rm::file_status found = co_await rm::status(here.path() + "/d");
     CHECK(found.is_directory());
     CHECK(found.mode() == 0700);
-    std::string text = co_await failure_of(rm::create_directory(here / "d"), std::errc::file_exists);
-    support::contains(text, "create directory " + (here / "d"));
+    std::string text = co_await failure_of(rm::create_directory(here.path() + "/d"), std::errc::file_exists);
+    support::contains(text, "create directory " + (here.path() + "/d"));
 
-    make_file(here / "d/file", "text");
-    text = co_await failure_of(rm::remove_directory(here / "d"), std::errc::directory_not_empty);
-    support::contains(text, "remove directory " + (here / "d"));
-    text = co_await failure_of(rm::remove_file(here / "d"), std::errc::is_a_directory);
-    support::contains(text, "remove file " + (here / "d"));
+    co_await rm::write_file_atomically(here.path() + "/d/file", "text");
+    text = co_await failure_of(rm::remove_directory(here.path() + "/d"), std::errc::directory_not_empty);
+    support::contains(text, "remove directory " + (here.path() + "/d"));
+    text = co_await failure_of(rm::remove_file(here.path() + "/d"), std::errc::is_a_directory);
+    support::contains(text, "remove file " + (here.path() + "/d"));
 
-    co_await rm::create_symlink("d/file", here / "soft");
-    found = co_await rm::status(here / "soft");
+    co_await rm::create_symlink("d/file", here.path() + "/soft");
+    found = co_await rm::status(here.path() + "/soft");
     CHECK(found.is_regular());
-    found = co_await rm::symlink_status(here / "soft");
+    found = co_await rm::symlink_status(here.path() + "/soft");
     CHECK(found.is_symlink());
     CHECK(found.size() == 6);
-    co_await rm::create_hard_link(here / "d/file", here / "hard");
-    const rm::file_status one = co_await rm::status(here / "hard");
-    const rm::file_status other = co_await rm::status(here / "d/file");
+    co_await rm::create_hard_link(here.path() + "/d/file", here.path() + "/hard");
+    const rm::file_status one = co_await rm::status(here.path() + "/hard");
+    const rm::file_status other = co_await rm::status(here.path() + "/d/file");
     CHECK(one.links() == 2);
     CHECK(one.is_same_file(other));
     CHECK(!one.is_same_file(found));
-    text =
-        co_await failure_of(rm::create_hard_link(here / "missing", here / "x"), std::errc::no_such_file_or_directory);
-    support::contains(text, "create link " + (here / "x") + " to " + (here / "missing"));
+    text = co_await failure_of(rm::create_hard_link(here.path() + "/missing", here.path() + "/x"),
+                               std::errc::no_such_file_or_directory);
+    support::contains(text, "create link " + (here.path() + "/x") + " to " + (here.path() + "/missing"));
 
-    co_await rm::remove_file(here / "soft");
-    co_await rm::remove_file(here / "d/file");
-    co_await rm::remove_directory(here / "d");
-    CHECK(contents_of(here / "hard") == "text");
-    text = co_await failure_of(rm::status(here / "d"), std::errc::no_such_file_or_directory);
-    support::contains(text, "statx " + (here / "d"));
+    co_await rm::remove_file(here.path() + "/soft");
+    co_await rm::remove_file(here.path() + "/d/file");
+    co_await rm::remove_directory(here.path() + "/d");
+    std::string content = co_await rm::read_file(here.path() + "/hard");
+    CHECK(content == "text");
+    text = co_await failure_of(rm::status(here.path() + "/d"), std::errc::no_such_file_or_directory);
+    support::contains(text, "statx " + (here.path() + "/d"));
   });
 }
 
@@ -161,33 +163,34 @@ TEST_CASE("a listing has every name once, with its kind") {
 }
 
 TEST_CASE("an empty directory lists as empty, and what is no directory is an error") {
-  on_each_kernel([]() -> rm::task<> {
-    const scratch here;
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
     const std::vector<rm::directory_entry> entries = co_await rm::list_directory(here.path());
     CHECK(entries.empty());
-    make_file(here / "file", "");
-    const std::string text = co_await failure_of(rm::list_directory(here / "file"), std::errc::not_a_directory);
-    support::contains(text, here / "file");
+    co_await rm::write_file_atomically(here.path() + "/file", "");
+    const std::string text = co_await failure_of(rm::list_directory(here.path() + "/file"), std::errc::not_a_directory);
+    support::contains(text, here.path() + "/file");
   });
 }
 
 TEST_CASE("a temporary file can be written and read, and has no name") {
   const int before = support::open_descriptors();
-  on_each_kernel([]() -> rm::task<> {
-    const scratch here;
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
     // Where O_TMPFILE is known, and where it may not be: /proc has no such files, nor others.
     rm::file made = co_await rm::create_temporary_file(here.path());
     co_await made.write_all("text");
     std::string text(4, '\0');
     co_await made.read_at(std::as_writable_bytes(std::span(text)), 0);
     CHECK(text == "text");
-    CHECK(std::filesystem::is_empty(here.path()));
+    const std::vector<rm::directory_entry> names = co_await rm::list_directory(here.path());
+    CHECK(names.empty());
     const rm::file_status found = co_await made.status();
     CHECK(found.links() == 0);
     CHECK(found.mode() == 0600);
     rm::file elsewhere = co_await rm::create_temporary_file();
     CHECK(static_cast<bool>(elsewhere));
-    co_await failure_of(rm::create_temporary_file(here / "missing"), std::errc::no_such_file_or_directory);
+    co_await failure_of(rm::create_temporary_file(here.path() + "/missing"), std::errc::no_such_file_or_directory);
   });
   CHECK(support::open_descriptors() == before);
 }

@@ -20,6 +20,7 @@ namespace rm = ringmill;
 using namespace std::chrono_literals;
 using support::contents_of;
 using support::on_each_kernel;
+using support::on_each_kernel_and_simulated;
 using support::scratch;
 
 namespace {
@@ -42,15 +43,16 @@ rm::task<rm::file> open_waiting_file(const scratch& where) {
 }  // namespace
 
 TEST_CASE("what is written at a file's position is read again") {
-  on_each_kernel([]() -> rm::task<> {
-    const scratch here;
-    const std::string path = here / "file";
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
+    const std::string path = here.path() + "/file";
     rm::file out = co_await rm::file::open(path, for_writing);
     co_await out.write_all("one, ");
     co_await out.write_all("two");
     co_await out.sync();
     co_await out.sync_data();
-    CHECK(contents_of(path) == "one, two");
+    std::string content = co_await rm::read_file(path);
+    CHECK(content == "one, two");
 
     rm::file in = co_await rm::file::open(path);
     std::string text(5, '\0');
@@ -65,9 +67,9 @@ TEST_CASE("what is written at a file's position is read again") {
 }
 
 TEST_CASE("reads and writes with an offset leave the position alone, and many are in flight at once") {
-  on_each_kernel([]() -> rm::task<> {
-    const scratch here;
-    rm::file both = co_await rm::file::open(here / "file", for_both);
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
+    rm::file both = co_await rm::file::open(here.path() + "/file", for_both);
     const auto write_one = [](rm::file& to, int number) -> rm::task<> {
       const std::string line = std::to_string(1000 + number);
       co_await to.write_all_at(line, static_cast<std::uint64_t>(number) * 4);
@@ -89,9 +91,9 @@ TEST_CASE("reads and writes with an offset leave the position alone, and many ar
 }
 
 TEST_CASE("many parts are written in one go, and read into many buffers") {
-  on_each_kernel([]() -> rm::task<> {
-    const scratch here;
-    rm::file both = co_await rm::file::open(here / "file", for_both);
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
+    rm::file both = co_await rm::file::open(here.path() + "/file", for_both);
     std::vector<std::string> texts;
     std::vector<std::span<const std::byte>> parts;
     std::string expected;
@@ -102,7 +104,8 @@ TEST_CASE("many parts are written in one go, and read into many buffers") {
       expected += text;
     }
     co_await both.write_all_vectored(parts);
-    CHECK(contents_of(here / "file") == expected);
+    std::string content = co_await rm::read_file(here.path() + "/file");
+    CHECK(content == expected);
 
     std::string front(10, '\0');
     std::string back(20, '\0');
@@ -114,7 +117,8 @@ TEST_CASE("many parts are written in one go, and read into many buffers") {
     co_await both.write_all_vectored_at(std::span(parts).first(5), 3);
     const std::size_t nothing = co_await both.read_vectored({});
     CHECK(nothing == 0);
-    CHECK(contents_of(here / "file").substr(3, 10) == expected.substr(0, 4) + expected.substr(7, 6));
+    content = co_await rm::read_file(here.path() + "/file");
+    CHECK(content.substr(3, 10) == expected.substr(0, 4) + expected.substr(7, 6));
   });
 }
 
@@ -179,9 +183,9 @@ TEST_CASE("options do what open(2) says of them") {
 }
 
 TEST_CASE("what cannot be is refused before anything is done") {
-  on_each_kernel([]() -> rm::task<> {
-    const scratch here;
-    const std::string path = here / "file";
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
+    const std::string path = here.path() + "/file";
     const rm::file_options truncating = rm::file_options::read_only().truncate();
     const rm::file_options appending = rm::file_options::read_only().append();
     CHECK_THROWS_AS((void)rm::file::open(path, truncating), std::invalid_argument);
@@ -198,9 +202,9 @@ TEST_CASE("what cannot be is refused before anything is done") {
 }
 
 TEST_CASE("errors say what was attempted") {
-  on_each_kernel([]() -> rm::task<> {
-    const scratch here;
-    const std::string path = here / "missing";
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
+    const std::string path = here.path() + "/missing";
     try {
       co_await rm::file::open(path);
       FAIL("opened a file that is not there");
@@ -208,7 +212,7 @@ TEST_CASE("errors say what was attempted") {
       CHECK(error.code() == std::errc::no_such_file_or_directory);
       support::contains(error.what(), "open " + path);
     }
-    rm::file in = co_await rm::file::open(here / "file", rm::file_options::read_only().create());
+    rm::file in = co_await rm::file::open(here.path() + "/file", rm::file_options::read_only().create());
     try {
       co_await in.write_all("x");
       FAIL("wrote to a file that is open for reading");
@@ -220,14 +224,16 @@ TEST_CASE("errors say what was attempted") {
 }
 
 TEST_CASE("a file is made longer and shorter, and its space reserved") {
-  on_each_kernel([]() -> rm::task<> {
-    const scratch here;
-    rm::file both = co_await rm::file::open(here / "file", for_both);
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
+    rm::file both = co_await rm::file::open(here.path() + "/file", for_both);
     co_await both.write_all("0123456789");
     co_await both.truncate(4);
-    CHECK(contents_of(here / "file") == "0123");
+    std::string content = co_await rm::read_file(here.path() + "/file");
+    CHECK(content == "0123");
     co_await both.truncate(6);
-    CHECK(contents_of(here / "file") == std::string("0123\0\0", 6));
+    content = co_await rm::read_file(here.path() + "/file");
+    CHECK(content == std::string("0123\0\0", 6));
     try {
       co_await both.preallocate(0, 100000);
       const rm::file_status found = co_await both.status();
@@ -299,10 +305,10 @@ TEST_CASE("close ends a read of another task, which gets an error") {
 
 TEST_CASE("a close that is cancelled closes all the same, before its start excepted") {
   const int before = support::open_descriptors();
-  on_each_kernel([]() -> rm::task<> {
-    const scratch here;
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
     for (int turns = 0; turns < 4; ++turns) {
-      rm::file out = co_await rm::file::open(here / "file", for_writing);
+      rm::file out = co_await rm::file::open(here.path() + "/file", for_writing);
       rm::nursery closers;
       co_await closers.run([&]() -> rm::task<> {
         closers.start([&]() -> rm::task<> { co_await out.close(); });
@@ -356,9 +362,9 @@ TEST_CASE("a read that waits is cancelled, and its file is as before") {
 
 TEST_CASE("each operation may be cancelled before its start, when it was handed over, and after its end") {
   const int before = support::open_descriptors();
-  on_each_kernel([]() -> rm::task<> {
-    const scratch here;
-    const std::string path = here / "file";
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
+    const std::string path = here.path() + "/file";
     std::string data(100000, 'x');
     const std::array<std::span<std::byte>, 1> buffers{bytes_of(data)};
     const std::array<std::span<const std::byte>, 1> parts{bytes_of(data)};
@@ -387,7 +393,8 @@ TEST_CASE("each operation may be cancelled before its start, when it was handed 
         CHECK(rm::ring::current().in_flight() == 0);
       }
     }
-    for (const auto& left : std::filesystem::directory_iterator(here.path())) CHECK(left.path() == path);
+    const std::vector<rm::directory_entry> left = co_await rm::list_directory(here.path());
+    for (const rm::directory_entry& each : left) CHECK(here.path() + "/" + each.name() == path);
   });
   CHECK(support::open_descriptors() == before);
 }
@@ -456,19 +463,21 @@ TEST_CASE("read_file gives all of a file, with or without a size, up to its limi
 }
 
 TEST_CASE("write_file_atomically replaces a file whole, and leaves nothing beside it") {
-  on_each_kernel([]() -> rm::task<> {
-    const scratch here;
-    const std::string path = here / "file";
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
+    const std::string path = here.path() + "/file";
     const std::string text(100000, 'x');
     co_await rm::write_file_atomically(path, text, 0600);
-    CHECK(contents_of(path) == text);
+    std::string content = co_await rm::read_file(path);
+    CHECK(content == text);
     const rm::file_status first = co_await rm::status(path);
     CHECK(first.mode() == 0600);
     co_await rm::write_file_atomically(path, "short");
-    CHECK(contents_of(path) == "short");
+    content = co_await rm::read_file(path);
+    CHECK(content == "short");
     const rm::file_status second = co_await rm::status(path);
     CHECK(!first.is_same_file(second));
-    CHECK_THROWS_AS(co_await rm::write_file_atomically(here / "missing/file", "text"), std::system_error);
+    CHECK_THROWS_AS(co_await rm::write_file_atomically(here.path() + "/missing/file", "text"), std::system_error);
     CHECK_THROWS_AS(co_await rm::write_file_atomically(here.path(), "text"), std::system_error);  // a directory
     const std::vector<rm::directory_entry> left = co_await rm::list_directory(here.path());
     CHECK(left.size() == 1);
@@ -477,19 +486,19 @@ TEST_CASE("write_file_atomically replaces a file whole, and leaves nothing besid
 
 TEST_CASE("a strict ring allows all of it") {
   const auto body = []() -> rm::task<> {
-    const scratch here;
-    rm::file both = co_await rm::file::open(here / "file", for_both);
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
+    rm::file both = co_await rm::file::open(here.path() + "/file", for_both);
     const std::string text = "text";
     const std::array<std::span<const std::byte>, 1> parts{bytes_of(text)};
     co_await both.write_all("some ");
     co_await both.write_all_vectored(parts);
     co_await both.sync();
     co_await both.truncate(7);
-    rm::file copy = co_await rm::file::open(here / "copy", for_writing);
+    rm::file copy = co_await rm::file::open(here.path() + "/copy", for_writing);
     co_await rm::copy_file(both, copy);
     co_await copy.close();
-    co_await rm::rename(here / "copy", here / "renamed");
-    const std::string got = co_await rm::read_file(here / "renamed");
+    co_await rm::rename(here.path() + "/copy", here.path() + "/renamed");
+    const std::string got = co_await rm::read_file(here.path() + "/renamed");
     CHECK(got == "some te");
     auto [reader, writer] = rm::make_pipe();
     co_await writer.write_all("x");
@@ -497,5 +506,5 @@ TEST_CASE("a strict ring allows all of it") {
     co_await reader.read_some(bytes_of(one));
     CHECK(one == "x");
   };
-  on_each_kernel(body, rm::ring_options().strict());
+  on_each_kernel_and_simulated(body, rm::ring_options().strict());
 }

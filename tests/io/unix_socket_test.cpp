@@ -74,8 +74,8 @@ TEST_CASE("an address is a path, an abstract name, or nothing, and says which") 
 
 TEST_CASE("a client connects to a path or an abstract name, and both ends talk until one shuts down") {
   on_each_kernel_and_simulated([]() -> rm::task<> {
-    const scratch folder;
-    for (const rm::unix_address& where : {rm::unix_address::path(folder / "s"), fresh_name()}) {
+    const rm::temporary_directory folder = co_await rm::temporary_directory::create();
+    for (const rm::unix_address& where : {rm::unix_address::path(folder.path() + "/s"), fresh_name()}) {
       CAPTURE(where.to_string());
       auto listener = rm::unix_listener::bind(where);
       CHECK(listener.local() == where);

@@ -97,18 +97,19 @@ int datagram_socket::send(transfer& from) {
   return is_unix() ? send_unix(from) : send_udp(from);
 }
 
+/// Of Unix sockets: one that is connected hears its peer only.
+bool datagram_socket::hears(const datagram_socket& sender) const noexcept {
+  return !is_connected_ || unix_peer_.lock().get() == &sender;
+}
+
 std::shared_ptr<datagram_socket> datagram_socket::find_unix(const socket_name& peer, int& error) const {
-  const std::string name = peer.unix_name();
-  const auto found = owner().unix_names().find(name);
-  if (found == owner().unix_names().end()) {
-    error = name.starts_with('\0') ? -ECONNREFUSED : -ENOENT;
-    return nullptr;
-  }
-  if (found->second->type() != SOCK_DGRAM) {
+  class socket* const found = owner().find_unix(peer, error);
+  if (!found) return nullptr;
+  if (found->type() != SOCK_DGRAM) {
     error = -EPROTOTYPE;
     return nullptr;
   }
-  return std::static_pointer_cast<datagram_socket>(found->second->shared_from_this());
+  return std::static_pointer_cast<datagram_socket>(found->shared_from_this());
 }
 
 int datagram_socket::send_unix(transfer& from) {
@@ -116,6 +117,7 @@ int datagram_socket::send_unix(transfer& from) {
   const auto to =
       from.peer.is_empty() ? std::static_pointer_cast<datagram_socket>(unix_peer_.lock()) : find_unix(from.peer, error);
   if (!to) return error;
+  if (!to->hears(*this)) return -EPERM;
   if (to->receive_ended_) return -EPIPE;
   if (from.size() > std::size_t{most_udp_bytes} - bookkeeping) return -EMSGSIZE;
   if (to->is_full()) {
@@ -200,12 +202,13 @@ void datagram_socket::packet_arrives(sim_kernel& target, const address& to, cons
   around.net.send_datagram(target.host(), from_whom.owner().host(), 0, tell);
 }
 
-int datagram_socket::connect(const socket_name& to) {
+int datagram_socket::connect(const socket_name& to, bool) {
   if (is_unix()) {
     if (to.family() != AF_UNIX) return -EINVAL;
     int error = 0;
     const auto there = find_unix(to, error);
     if (!there) return error;
+    if (!there->hears(*this)) return -EPERM;
     unix_peer_ = there;
     set_peer(there->local());
   } else {

@@ -28,7 +28,7 @@ class datagram_socket final : public socket {
   unsigned ready() const noexcept override;
   int receive(transfer& into) override;
   int send(transfer& from) override;
-  int connect(const socket_name& peer) override;
+  int connect(const socket_name& peer, bool again) override;
   int bind(const socket_name& where) override;
   int shutdown(int how) override;
   int peer_name(socket_name& name) const override;
@@ -42,6 +42,7 @@ class datagram_socket final : public socket {
                              const std::vector<std::byte>& bytes, const std::weak_ptr<object>& sender);
   bool is_full() const noexcept;
   void tell_of_room(const std::shared_ptr<object>& sender);
+  bool hears(const datagram_socket& sender) const noexcept;
   void put(datagram it);
 
   bool is_connected_ = false;

@@ -32,6 +32,9 @@ class RINGMILL_API environment {
   /// Since the world began.
   duration age() const noexcept { return now_.time_since_epoch(); }
 
+  /// Since 1970: every world begins at 2026-01-01 00:00 UTC.
+  duration wall_clock() const noexcept { return std::chrono::seconds(1'767'225'600) + age(); }
+
   /// Calls `action` that much later; events of one time in the order in which they were asked for.
   void after(duration delay, std::function<void()> action) { push(now_ + delay, 0, 0, std::move(action)); }
   void at(time_point when, std::function<void()> action) { push(when, 0, 0, std::move(action)); }

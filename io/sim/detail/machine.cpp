@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <ringmill/io/sim/detail/disk.hpp>
 #include <ringmill/io/sim/detail/world_state.hpp>
 
 namespace ringmill::sim::detail {
@@ -38,7 +39,12 @@ class machine::presence {
 };
 
 machine::machine(world_state& around, std::uint32_t number, std::string name, std::string address)
-    : around_(around), number_(number), name_(std::move(name)), address_(std::move(address)), face_(*this) {}
+    : around_(around),
+      number_(number),
+      name_(std::move(name)),
+      address_(std::move(address)),
+      face_(*this),
+      disk_(make_disk(around.around(), number)) {}
 
 machine::~machine() {
   if (up_) go_down();
@@ -46,7 +52,7 @@ machine::~machine() {
 
 void machine::boot() {
   environment& around = *around_.around();
-  auto plain = std::make_unique<sim_kernel>(around_.around(), number_, address_, around.settings.ring());
+  auto plain = std::make_unique<sim_kernel>(around_.around(), number_, address_, around.settings.ring(), disk_);
   sim_kernel& kernel = *plain;
   up_ = std::make_unique<running>(around_.wrap(std::move(plain)), kernel);
   const presence here(*up_);
@@ -110,6 +116,7 @@ void machine::crash() {
   is_dying_ = true;
   around_.around()->record(number_, trace::kind::crash, 0);
   up_->kernel->power_off();
+  crash_disk(*disk_, *around_.around());
   cancel_all();
 }
 

@@ -25,6 +25,7 @@ class machine {
   machine& operator=(const machine&) = delete;
 
   sim::host& face() noexcept { return face_; }
+  memory_file_system& disk() noexcept { return *disk_; }
   const std::string& name() const noexcept { return name_; }
   const std::string& address() const noexcept { return address_; }
   std::uint32_t number() const noexcept { return number_; }
@@ -69,6 +70,7 @@ class machine {
   std::string name_;
   std::string address_;
   sim::host face_;
+  std::shared_ptr<memory_file_system> disk_;
   std::unique_ptr<running> up_;
   bool shall_crash_ = false;
   bool is_dying_ = false;  ///< crashed, and its tasks are being cancelled

@@ -49,7 +49,7 @@ std::vector<std::byte> transfer::get(std::size_t count) const {
 int object::receive(transfer&) { return -EINVAL; }
 int object::send(transfer&) { return -EINVAL; }
 int object::accept(std::shared_ptr<object>&) { return -EOPNOTSUPP; }
-int object::connect(const socket_name&) { return -EOPNOTSUPP; }
+int object::connect(const socket_name&, bool) { return -EOPNOTSUPP; }
 int object::bind(const socket_name&) { return -ENOTSOCK; }
 int object::listen(int) { return -ENOTSOCK; }
 int object::shutdown(int) { return -ENOTSOCK; }

@@ -1,5 +1,5 @@
-// What a descriptor refers to: a socket, an end of a pipe, an event counter. Descriptors, operations in flight and
-// messages on their way share it; it is closed when the last of them lets go.
+// What a descriptor refers to: a socket, an end of a pipe, an open file, an event counter. Descriptors, operations in
+// flight and messages on their way share it; it is closed when the last of them lets go.
 #pragma once
 
 #include <sys/socket.h>
@@ -41,6 +41,8 @@ class transfer {
   /// The first `count` bytes of the program's.
   std::vector<std::byte> get(std::size_t count) const;
 
+  std::int64_t offset = -1;  ///< of a file: where; -1: at its own position
+
   // Of messages.
   socket_name peer;                                        ///< where it goes, or where it came from
   std::vector<std::shared_ptr<class object>> descriptors;  ///< that go along
@@ -67,6 +69,10 @@ class object : public std::enable_shared_from_this<object> {
   object& operator=(const object&) = delete;
 
   virtual bool is_socket() const noexcept { return false; }
+  /// The kind and the permissions, as in stat(2), of what has no name on a disk.
+  virtual unsigned mode() const noexcept { return 0600; }
+  /// First tries of one direction do not overtake each other.
+  virtual bool keeps_order() const noexcept { return true; }
   /// Bytes in a row: a read or write may take a part of them. Of a write of `size`, in one case.
   virtual bool may_be_short(std::size_t size) const noexcept {
     static_cast<void>(size);
@@ -78,8 +84,8 @@ class object : public std::enable_shared_from_this<object> {
   virtual int receive(transfer& into);
   virtual int send(transfer& from);
   virtual int accept(std::shared_ptr<object>& made);
-  /// Called again after it would have blocked.
-  virtual int connect(const socket_name& peer);
+  /// Called `again`, by the same operation, after it would have blocked.
+  virtual int connect(const socket_name& peer, bool again);
 
   virtual int bind(const socket_name& where);
   virtual int listen(int backlog);

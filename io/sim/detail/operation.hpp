@@ -20,6 +20,8 @@ class operation {
   std::shared_ptr<object> target;
   std::shared_ptr<object> source;  ///< of a splice
   std::size_t moved = 0;           ///< bytes, by earlier tries
+  bool has_begun = false;          ///< a connect: the socket knows of it
+  std::optional<int> outcome;      ///< it is done, and about to be told
   bool is_waiting = false;         ///< for its target to change; else it is about to be tried
 
  private:

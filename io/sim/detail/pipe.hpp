@@ -1,6 +1,9 @@
 // pipe(7): two ends with 64 KiB between them.
 #pragma once
 
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <deque>
 #include <memory>
 #include <utility>
@@ -26,8 +29,10 @@ class pipe_reader_end final : public object {
  public:
   pipe_reader_end(sim_kernel& owner, std::shared_ptr<pipe_buffer> between);
   ~pipe_reader_end() override;
+  unsigned mode() const noexcept override { return S_IFIFO | 0600; }
   unsigned ready() const noexcept override;
   int receive(transfer& into) override;
+  int send(transfer&) override { return -EBADF; }
   bool may_be_short(std::size_t) const noexcept override { return true; }
   void take_out(std::size_t count);
   pipe_buffer& between() noexcept { return *between_; }
@@ -41,8 +46,10 @@ class pipe_writer_end final : public object {
  public:
   pipe_writer_end(sim_kernel& owner, std::shared_ptr<pipe_buffer> between);
   ~pipe_writer_end() override;
+  unsigned mode() const noexcept override { return S_IFIFO | 0600; }
   unsigned ready() const noexcept override;
   int send(transfer& from) override;
+  int receive(transfer&) override { return -EBADF; }
   bool may_be_short(std::size_t size) const noexcept override { return size > pipe_buffer::atomic_size; }
   void put_in(std::span<const std::byte> bytes);
   pipe_buffer& between() noexcept { return *between_; }

@@ -110,7 +110,7 @@ int sim_kernel::listen(int fd, int backlog) {
 int sim_kernel::connect(int fd, const sockaddr* address, socklen_t length) {
   const auto what = object_of(fd);
   if (!what) return -EBADF;
-  const int result = what->connect(socket_name(address, length));
+  const int result = what->connect(socket_name(address, length), false);
   return result == object::would_block ? -EINPROGRESS : result;
 }
 
@@ -161,6 +161,40 @@ int sim_kernel::close(int fd) noexcept {
   // The number is free before anyone hears of the end.
   const auto closed = std::exchange(descriptors_[static_cast<std::size_t>(fd - first_descriptor)], nullptr);
   return 0;
+}
+
+namespace {
+
+bool is_path(const std::string& unix_name) noexcept { return !unix_name.empty() && !unix_name.starts_with('\0'); }
+std::string key_of_file(std::uint64_t inode) { return "file " + std::to_string(inode); }
+
+}  // namespace
+
+int sim_kernel::bind_unix(const socket_name& name, class socket& who) {
+  std::string key = name.unix_name();
+  if (is_path(key)) {
+    std::uint64_t inode = 0;
+    if (const int result = files_.make_socket_file(key, inode); result < 0) return result;
+    key = key_of_file(inode);
+  }
+  return unix_names_.emplace(std::move(key), &who).second ? 0 : -EADDRINUSE;
+}
+
+void sim_kernel::unbind_unix(const class socket& who) noexcept {
+  std::erase_if(unix_names_, [&who](const auto& entry) { return entry.second == &who; });
+}
+
+class socket* sim_kernel::find_unix(const socket_name& name, int& error) {
+  std::string key = name.unix_name();
+  if (is_path(key)) {
+    std::uint64_t inode = 0;
+    error = files_.find_socket_file(key, inode);
+    if (error < 0) return nullptr;
+    key = key_of_file(inode);
+  }
+  const auto found = unix_names_.find(key);
+  error = found == unix_names_.end() ? -ECONNREFUSED : 0;
+  return error < 0 ? nullptr : found->second;
 }
 
 socket_name sim_kernel::next_unix_name() {

@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <utility>
 
+#include <ringmill/io/sim/detail/disk.hpp>
+#include <ringmill/io/sim/detail/other_threads.hpp>
 #include <ringmill/runtime/error.hpp>
 
 namespace ringmill::sim::detail {
@@ -18,11 +20,12 @@ constexpr duration cost_of_the_clock = std::chrono::nanoseconds(25);
 }  // namespace
 
 sim_kernel::sim_kernel(std::shared_ptr<environment> around, std::uint32_t host, std::string address,
-                       const ring_options& sizes)
+                       const ring_options& sizes, std::shared_ptr<memory_file_system> disk)
     : around_(std::move(around)),
       host_(host),
       number_(around_->enlist(*this)),
       address_(std::move(address)),
+      files_(*this, disk ? std::move(disk) : make_disk(around_, host)),
       defers_(around_->random.chance(500)),
       sqes_(std::bit_ceil(std::max(sizes.entries(), 1U))),
       cqes_(std::bit_ceil(std::max(sizes.completion_entries(), 1U))),
@@ -51,10 +54,9 @@ time_point sim_kernel::now() noexcept {
   return around_->now();
 }
 
-/// Every world begins at 2026-01-01 00:00 UTC.
 duration sim_kernel::wall_clock() noexcept {
-  constexpr duration beginning = std::chrono::seconds(1'767'225'600);
-  return beginning + now().time_since_epoch();
+  around_->pass(cost_of_the_clock);
+  return around_->wall_clock();
 }
 
 int sim_kernel::random(void* bytes, std::size_t size) {
@@ -91,8 +93,13 @@ int sim_kernel::enter(unsigned to_submit, bool wait, std::optional<duration> tim
       flush();
       return count == 0 && !has_completions() ? -ETIME : static_cast<int>(count);
     }
-    if (!next)
+    if (!next) {
+      if (wait_for_another_thread(wakes_)) {
+        take_wakes();
+        continue;
+      }
       throw deadlock_error("simulation: a kernel waits for a completion, and nothing is left that could happen");
+    }
     around_->advance_to(*next);
     take_wakes();
     flush();

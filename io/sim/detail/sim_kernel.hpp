@@ -20,7 +20,8 @@
 #include <ringmill/io/sim/detail/event_counter.hpp>
 #include <ringmill/io/sim/detail/operation.hpp>
 #include <ringmill/io/sim/detail/port_table.hpp>
-#include <ringmill/io/sim/detail/sim_system.hpp>
+#include <ringmill/io/sim/detail/sim_files.hpp>
+#include <ringmill/io/sim/detail/sim_processes.hpp>
 #include <ringmill/runtime/config.hpp>
 
 namespace ringmill::sim::detail {
@@ -32,8 +33,9 @@ class RINGMILL_API sim_kernel final : public kernel {
   /// Numbers of descriptors begin here: one that outlives its kernel, and is closed with close(2), shall hit nothing.
   static constexpr int first_descriptor = 1'000'000'000;
 
-  /// `address`: of its own, beside loopback; may be empty.
-  sim_kernel(std::shared_ptr<environment> around, std::uint32_t host, std::string address, const ring_options& sizes);
+  /// `address`: of its own, beside loopback; may be empty. Without a disk it has one that goes with it.
+  sim_kernel(std::shared_ptr<environment> around, std::uint32_t host, std::string address, const ring_options& sizes,
+             std::shared_ptr<memory_file_system> disk = nullptr);
   ~sim_kernel() override;
 
   const ring_arrays& arrays() const noexcept override { return arrays_; }
@@ -76,10 +78,17 @@ class RINGMILL_API sim_kernel final : public kernel {
   std::uint32_t number() const noexcept { return number_; }
   port_table& tcp_ports() noexcept { return tcp_ports_; }
   port_table& udp_ports() noexcept { return udp_ports_; }
-  std::map<std::string, class socket*>& unix_names() noexcept { return unix_names_; }
+  /// Gives a Unix socket a name: a path makes a file, which stays until it is removed.
+  int bind_unix(const socket_name& name, class socket& who);
+  void unbind_unix(const class socket& who) noexcept;
+  /// Who has that name. Null: `error` says why there is nobody.
+  class socket* find_unix(const socket_name& name, int& error);
   socket_name next_unix_name();
   bool has_address(const address& where) const;
   address address_towards(const address& peer) const;
+  std::shared_ptr<object> object_of(int fd) const noexcept;
+  int install(std::shared_ptr<object> what);
+  bool is_dead() const noexcept { return is_dead_; }
   void try_again(const std::vector<std::uint64_t>& operations);
 
   // For the world.
@@ -100,8 +109,6 @@ class RINGMILL_API sim_kernel final : public kernel {
   };
 
   // Descriptors.
-  std::shared_ptr<object> object_of(int fd) const noexcept;
-  int install(std::shared_ptr<object> what);
   bool is_full() const noexcept;
 
   // Submission and cancel.
@@ -112,6 +119,7 @@ class RINGMILL_API sim_kernel final : public kernel {
   void cancel(std::uint64_t user_data, std::uint64_t number, std::uint64_t target);
   void forget(std::uint64_t number);
   duration draw_delay();
+  duration draw_sync_delay();
 
   // One try: a result, or object::would_block.
   int perform(operation& op, std::uint32_t& flags);
@@ -133,12 +141,12 @@ class RINGMILL_API sim_kernel final : public kernel {
   bool has_completions() const noexcept;
   void take_wakes();
 
-  sim_files files_{*this};
-  sim_processes processes_;
   std::shared_ptr<environment> around_;
   std::uint32_t host_;
   std::uint32_t number_;
   std::string address_;
+  sim_files files_;
+  sim_processes processes_;
   bool is_dead_ = false;
   bool defers_;  ///< as with IORING_SETUP_DEFER_TASKRUN: completions show when the kernel is entered
 
@@ -154,7 +162,7 @@ class RINGMILL_API sim_kernel final : public kernel {
 
   port_table tcp_ports_;
   port_table udp_ports_;
-  std::map<std::string, class socket*> unix_names_;
+  std::map<std::string, class socket*> unix_names_;  ///< of a path: the number of its file
   unsigned unix_names_given_ = 0;
   std::map<unsigned, buffer_group> buffer_groups_;
 

@@ -24,10 +24,15 @@ Type* pointer(__u64 address) noexcept {
   return reinterpret_cast<Type*>(static_cast<std::uintptr_t>(address));
 }
 
+/// Where in a file. Sockets and pipes have no such place, and do not look at it.
+std::int64_t offset_of(const io_uring_sqe& entry) noexcept { return static_cast<std::int64_t>(entry.off); }
+
 }  // namespace
 
 int sim_kernel::perform(operation& op, std::uint32_t& flags) {
   const io_uring_sqe& entry = op.entry();
+  if (sim_files::is_on_path(entry.opcode)) return files_.perform(entry);
+  if (sim_files::is_on_file(entry.opcode)) return sim_files::perform(entry, *op.target);
   const iovec one{pointer<void>(entry.addr), entry.len};
   const auto flags_of_message = static_cast<int>(entry.msg_flags);
   switch (entry.opcode) {
@@ -42,7 +47,7 @@ int sim_kernel::perform(operation& op, std::uint32_t& flags) {
     case IORING_OP_WRITEV:
       return send(op, pointer<const iovec>(entry.addr), entry.len, 0, nullptr);
     case IORING_OP_POLL_ADD: {
-      const unsigned wanted = entry.poll32_events | POLLERR | POLLHUP;
+      const unsigned wanted = entry.poll32_events | POLLERR | POLLHUP | POLLNVAL | POLLRDHUP;  // those come unasked
       const unsigned ready = op.target->ready() & wanted;
       return ready == 0 ? object::would_block : static_cast<int>(ready);
     }
@@ -71,7 +76,8 @@ int sim_kernel::perform(operation& op, std::uint32_t& flags) {
     case IORING_OP_ACCEPT:
       return accept(op);
     case IORING_OP_CONNECT:
-      return op.target->connect(socket_name(pointer<const sockaddr>(entry.addr), static_cast<socklen_t>(entry.off)));
+      return op.target->connect(socket_name(pointer<const sockaddr>(entry.addr), static_cast<socklen_t>(entry.off)),
+                                std::exchange(op.has_begun, true));
     default:
       return -EINVAL;
   }
@@ -88,6 +94,7 @@ int sim_kernel::receive(operation& op, const iovec* parts, std::size_t count, in
   maybe_break(op);
   transfer into(std::span(parts, count), message_flags);
   into.skip(op.moved);
+  into.offset = offset_of(op.entry());
   if (message) {
     into.wants_message = true;
     constexpr std::size_t header = CMSG_LEN(0);
@@ -132,6 +139,7 @@ int sim_kernel::send(operation& op, const iovec* parts, std::size_t count, int m
   maybe_break(op);
   transfer from(std::span(parts, count), message_flags);
   from.skip(op.moved);
+  from.offset = offset_of(op.entry());
   if (message && op.moved == 0) {
     if (message->msg_name) {
       from.peer = socket_name(static_cast<const sockaddr*>(message->msg_name), message->msg_namelen);
@@ -236,6 +244,7 @@ int sim_kernel::splice(operation& op) {
                                  bytes.begin() + static_cast<std::ptrdiff_t>(std::min(length, bytes.size())));
     const iovec part{taken.data(), taken.size()};
     transfer out(std::span(&part, 1), 0);
+    out.offset = offset_of(op.entry());
     const int result = op.target->send(out);
     if (result > 0) from->take_out(static_cast<std::size_t>(result));
     return result;
@@ -247,6 +256,7 @@ int sim_kernel::splice(operation& op) {
     std::vector<std::byte> bytes(std::min(room, length));
     const iovec part{bytes.data(), bytes.size()};
     transfer in(std::span(&part, 1), 0);
+    in.offset = static_cast<std::int64_t>(op.entry().splice_off_in);
     const int result = op.source->receive(in);
     if (result <= 0) return result;
     to->put_in(std::span(bytes).first(static_cast<std::size_t>(result)));

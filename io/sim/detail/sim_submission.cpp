@@ -12,8 +12,11 @@ namespace ringmill::sim::detail {
 namespace {
 
 constexpr int pattern = 0xa5;
+constexpr unsigned known_flags = 2 * IOSQE_CQE_SKIP_SUCCESS - 1;  // up to the last one that there is
 
-bool is_on_descriptor(unsigned opcode) noexcept { return opcode != IORING_OP_NOP && opcode != IORING_OP_ASYNC_CANCEL; }
+bool is_on_descriptor(unsigned opcode) noexcept {
+  return opcode != IORING_OP_NOP && opcode != IORING_OP_ASYNC_CANCEL && !sim_files::is_on_path(opcode);
+}
 
 /// Those of one direction are tried in the order in which they came.
 unsigned direction_of(unsigned opcode) noexcept {
@@ -32,6 +35,7 @@ unsigned direction_of(unsigned opcode) noexcept {
 }  // namespace
 
 bool sim_kernel::supports(unsigned opcode) const noexcept {
+  if (sim_files::is_on_path(opcode) || sim_files::is_on_file(opcode)) return true;
   switch (opcode) {
     case IORING_OP_NOP:
     case IORING_OP_READV:
@@ -60,7 +64,7 @@ void sim_kernel::submit(const io_uring_sqe& entry) {
   around_->record(host_, trace::kind::submit, number, entry.opcode,
                   entry.fd >= first_descriptor ? entry.fd - first_descriptor : entry.fd, entry.len);
   if (is_dead_) return finish(entry.user_data, number, -ECANCELED, 0);
-  if (!supports(entry.opcode)) return finish(entry.user_data, number, -EINVAL, 0);
+  if (!supports(entry.opcode) || (entry.flags & ~known_flags) != 0) return finish(entry.user_data, number, -EINVAL, 0);
   operation& op = operations_.try_emplace(number, entry).first->second;
   if (const int result = find_objects(op); result < 0) {
     operations_.erase(number);
@@ -69,7 +73,8 @@ void sim_kernel::submit(const io_uring_sqe& entry) {
   by_user_data_.emplace(entry.user_data, number);
   scribble(op);
   time_point when = around_->now() + draw_delay();
-  if (op.target) {
+  if (entry.opcode == IORING_OP_FSYNC) when += draw_sync_delay();
+  if (op.target && op.target->keeps_order()) {
     time_point& last = op.target->last_first_try[direction_of(entry.opcode)];
     last = when = std::max(when, last);
   }
@@ -104,6 +109,10 @@ duration sim_kernel::draw_delay() {
   return delay;
 }
 
+duration sim_kernel::draw_sync_delay() {
+  return duration(around_->random.between(0, around_->settings.sync_delay().count()));
+}
+
 void sim_kernel::try_again(const std::vector<std::uint64_t>& operations) {
   for (const std::uint64_t number : operations) {
     const auto found = operations_.find(number);
@@ -117,6 +126,12 @@ void sim_kernel::try_operation(std::uint64_t number) {
   const auto found = operations_.find(number);
   if (found == operations_.end() || found->second.is_waiting) return;
   operation& op = found->second;
+  if (op.outcome) {
+    const std::uint64_t user_data = op.entry().user_data;
+    const int outcome = *op.outcome;
+    forget(number);
+    return finish(user_data, number, outcome, 0);
+  }
   std::uint32_t flags = 0;
   const std::shared_ptr<object> target = op.target;  // what it does may end the operation
   int result = 0;
@@ -134,6 +149,10 @@ void sim_kernel::try_operation(std::uint64_t number) {
     }
     result = op.moved > 0 ? static_cast<int>(op.moved) : -EAGAIN;
     if (op.moved == 0 && op.entry().opcode == IORING_OP_CONNECT) result = -EINPROGRESS;
+  }
+  if (op.entry().opcode == IORING_OP_FSYNC) {  // what is written from here on may be too late
+    op.outcome = result;
+    return around_->try_at(around_->now() + draw_sync_delay(), number_, number);
   }
   const std::uint64_t user_data = op.entry().user_data;
   if (goes_on(op, result)) {
@@ -220,6 +239,7 @@ void sim_kernel::cancel(std::uint64_t user_data, std::uint64_t number, std::uint
   if (!found->second.is_waiting && around_->happens(fault::missed_cancel, host_)) {
     return finish(user_data, number, -ENOENT, 0);
   }
+  if (found->second.outcome) return finish(user_data, number, -EALREADY, 0);
   const std::uint64_t of_target = found->second.entry().user_data;
   const auto moved = static_cast<std::int32_t>(found->second.moved);
   forget(target);

@@ -132,16 +132,14 @@ int socket::bind_unix(const socket_name& where) {
   if (local_.size() > sizeof(sa_family_t)) return -EINVAL;
   socket_name name = where;
   if (where.size() == sizeof(sa_family_t)) name = owner().next_unix_name();
-  if (!owner().unix_names().emplace(name.unix_name(), this).second) return -EADDRINUSE;
+  if (const int result = owner().bind_unix(name, *this); result < 0) return result;
   local_ = name;
   return 0;
 }
 
 void socket::unbind() noexcept {
   if (port_table* const ports = std::exchange(ports_, nullptr)) ports->release(*this);
-  if (!is_unix()) return;
-  const auto found = owner().unix_names().find(local_.unix_name());
-  if (found != owner().unix_names().end() && found->second == this) owner().unix_names().erase(found);
+  if (is_unix()) owner().unbind_unix(*this);
 }
 
 }  // namespace ringmill::sim::detail

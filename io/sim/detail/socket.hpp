@@ -1,6 +1,8 @@
 // What sockets of all kinds have in common: their options, their names, an error that waits to be told.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <map>
 #include <utility>
 #include <vector>
@@ -14,6 +16,7 @@ class socket : public object {
   socket(sim_kernel& owner, int domain, int type) noexcept;
 
   bool is_socket() const noexcept override { return true; }
+  unsigned mode() const noexcept override { return S_IFSOCK | 0777; }
   int set_option(int level, int option, std::span<const std::byte> value) override;
   int get_option(int level, int option, std::span<std::byte> value, socklen_t& length) override;
   int local_name(socket_name& name) const override;

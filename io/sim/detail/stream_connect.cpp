@@ -51,14 +51,14 @@ int stream_socket::accept(std::shared_ptr<object>& made) {
 
 bool stream_socket::has_backlog_room() const noexcept { return static_cast<int>(waiting_.size()) <= backlog_; }
 
-int stream_socket::connect(const socket_name& peer) {
+int stream_socket::connect(const socket_name& peer, bool again) {
   switch (state_) {
     case state::listening:
       return is_unix() ? -EINVAL : -EISCONN;
     case state::connected:
       return std::exchange(told_of_connect_, true) ? -EISCONN : 0;
     case state::connecting:
-      if (!has_error()) return would_block;
+      if (!has_error()) return again ? would_block : -EALREADY;
       state_ = state::unconnected;
       return take_error();
     case state::broken:
@@ -72,11 +72,11 @@ int stream_socket::connect(const socket_name& peer) {
 }
 
 int stream_socket::connect_unix(const socket_name& peer) {
-  const std::string name = peer.unix_name();
-  const auto found = owner().unix_names().find(name);
-  if (found == owner().unix_names().end()) return name.starts_with('\0') ? -ECONNREFUSED : -ENOENT;
-  if (found->second->type() != SOCK_STREAM) return -EPROTOTYPE;
-  auto& listener = static_cast<stream_socket&>(*found->second);
+  int error = 0;
+  class socket* const found = owner().find_unix(peer, error);
+  if (!found) return error;
+  if (found->type() != SOCK_STREAM) return -EPROTOTYPE;
+  auto& listener = static_cast<stream_socket&>(*found);
   if (!listener.is_listening()) return -ECONNREFUSED;
   if (!listener.has_backlog_room()) {
     listener.blocked_.push_back(weak_from_this());
@@ -139,7 +139,7 @@ int stream_socket::connect_ip(const address& peer) {
     knock(target, 0);
     if (state_ == state::connecting && !has_error()) fail_after(whole_patience, -ETIMEDOUT);
   }
-  return connect(socket_name(peer));
+  return connect(socket_name(peer), true);
 }
 
 /// The first packet of a connection.

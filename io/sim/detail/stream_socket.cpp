@@ -31,7 +31,8 @@ stream_socket::~stream_socket() {
   const std::shared_ptr<stream_link> link = link_;
   mine().socket = nullptr;
   if (state_ != state::connected) return;
-  if (resets_at_close_ || lingers || arrived_size_ > 0) {
+  const bool is_over = send_ended_ && peer_ended_ && !is_unix();  // there is nothing left to be reset
+  if (resets_at_close_ || (lingers && !is_over) || arrived_size_ > 0) {
     send_reset(link, 1 - side_);
     return;
   }
@@ -219,7 +220,7 @@ void stream_socket::send_end() {
 
 void stream_socket::end_arrives() {
   if (state_ != state::connected) return;
-  receive_ended_ = true;
+  receive_ended_ = peer_ended_ = true;
   changed();
 }
 

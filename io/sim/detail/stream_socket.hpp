@@ -52,7 +52,7 @@ class stream_socket final : public socket {
   int send(transfer& from) override;
   bool may_be_short(std::size_t) const noexcept override { return true; }
   int accept(std::shared_ptr<object>& made) override;
-  int connect(const socket_name& peer) override;
+  int connect(const socket_name& peer, bool again) override;
   int bind(const socket_name& where) override;
   int listen(int backlog) override;
   int shutdown(int how) override;
@@ -93,6 +93,7 @@ class stream_socket final : public socket {
   bool told_of_connect_ = false;
   bool send_ended_ = false;
   bool receive_ended_ = false;  ///< the peer has ended, or shutdown(2)
+  bool peer_ended_ = false;
   bool resets_at_close_ = false;
   std::deque<segment> arrived_;
   std::size_t first_taken_ = 0;  ///< bytes of the first segment that were read
