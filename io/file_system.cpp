@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <new>
 #include <system_error>
 
 #include <ringmill/io/detail/calls.hpp>
@@ -184,9 +185,13 @@ temporary_directory::~temporary_directory() { remove(); }
 
 void temporary_directory::remove() noexcept {
   if (path_.empty()) return;
-  if (const int result = detail::remove_tree(path_); result < 0) {
-    const std::string why = std::generic_category().message(-result);
-    log(log_level::warning, "temporary directory " + path_ + " is not removed: " + why);
+  try {
+    if (const int result = detail::remove_tree(path_); result < 0) {
+      const std::string why = std::generic_category().message(-result);
+      log(log_level::warning, "temporary directory " + path_ + " is not removed: " + why);
+    }
+  } catch (const std::bad_alloc&) {
+    log(log_level::warning, "a temporary directory is not removed, at least in part: there is no memory");
   }
   path_.clear();
 }

@@ -8,7 +8,6 @@
 #include <stdexcept>
 
 #include <ringmill/io/detail/calls.hpp>
-
 #include <ringmill/io/detail/path_text.hpp>
 
 namespace ringmill {
@@ -75,8 +74,14 @@ file_watch file_watch::create() {
   return file_watch(fd(detail::or_throw(detail::files().make_watch(), "inotify_init")));
 }
 
+/// Made here for a descriptor that came by `handle`.
+const std::shared_ptr<file_watch::event_queue>& file_watch::queue() {
+  if (fd_ && !queue_) queue_ = std::make_shared<event_queue>();
+  return queue_;
+}
+
 int file_watch::add(const std::string& path, file_changes changes) {
-  if (!queue_) queue_ = std::make_shared<event_queue>();  // the descriptor came by `handle`
+  queue();
   // The path is kept before there is a watch: one without a path would tell nobody where.
   event_queue::path_node node = event_queue::node_of(detail::checked_path("file_watch::add", path));
   const int watch = detail::files().add_watch(fd_.number(), path.c_str(), changes.bits());
@@ -104,6 +109,7 @@ bool file_watch::next_awaiter::await_ready() noexcept {
 }
 
 bool file_watch::next_awaiter::await_suspend(waiter& who) {
+  queue_ = from_->queue();
   if (queue_) {
     if (queue_->is_read) throw std::logic_error(two_readers);
     read_into(queue_->buffer());

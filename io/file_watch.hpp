@@ -127,8 +127,9 @@ class RINGMILL_API file_watch {
 
  private:
   class event_queue;
+  const std::shared_ptr<event_queue>& queue();
   fd fd_;
-  std::shared_ptr<event_queue> queue_;  ///< null without a descriptor
+  std::shared_ptr<event_queue> queue_;  ///< may be null without a descriptor, and where that came by `handle`
 };
 
 class [[nodiscard]] RINGMILL_API file_watch::next_awaiter : public stream_read_op {

@@ -28,7 +28,10 @@ host_loop::~host_loop() {
 std::optional<time_point> host_loop::next_deadline() noexcept {
   check_thread();
   // What the program has cancelled since the last turn has still to be told to the kernel.
-  return ring_.has_unsubmitted() ? loop_.now() : loop_.next_deadline();
+  if (ring_.has_unsubmitted()) return loop_.now();
+  const time_point first = std::min(loop_.next_deadline().value_or(time_point::max()), ring_.next_deadline());
+  if (first == time_point::max()) return std::nullopt;
+  return first;
 }
 
 int host_loop::poll_timeout() noexcept {

@@ -96,6 +96,7 @@ class RINGMILL_API io_op {
     submitted,      ///< the kernel's
     cancel_queued,  ///< the kernel's; the request to cancel waits for an entry
     cancel_sent,    ///< the kernel's; it was asked to cancel
+    interrupted,    ///< the kernel's; a thread of it works on this, and was told to end
     paused,         ///< waits to be tried again
   };
 

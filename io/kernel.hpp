@@ -75,7 +75,8 @@ class kernel {
   virtual int socket_pair(int domain, int type, int protocol, int* ends) = 0;
   virtual int bind(int fd, const sockaddr* address, socklen_t length) = 0;
   virtual int listen(int fd, int backlog) = 0;
-  /// Of a socket with SOCK_NONBLOCK, for a look whether anybody is there; else connecting is an operation.
+  /// Of a socket with SOCK_NONBLOCK, for a look whether anybody is there; and to AF_UNSPEC, which resets a connection
+  /// at once. Else connecting is an operation.
   virtual int connect(int fd, const sockaddr* address, socklen_t length) = 0;
   virtual int set_option(int fd, int level, int option, const void* value, socklen_t length) = 0;
   virtual int get_option(int fd, int level, int option, void* value, socklen_t* length) = 0;

@@ -25,8 +25,6 @@ class process_options;
 /// Calls on files and directories, and on what else is a descriptor and no socket.
 class file_calls {
  public:
-  virtual ~file_calls() = default;
-
   /// Both with O_CLOEXEC: ends[0] to read, ends[1] to write.
   virtual int pipe(int* ends) = 0;
   /// Asks for room for `wanted` bytes in a pipe, which may be refused. How much room there is now.
@@ -53,6 +51,10 @@ class file_calls {
   /// The number of the watch.
   virtual int add_watch(int fd, const char* path, std::uint32_t events) = 0;
   virtual int remove_watch(int fd, int watch) = 0;
+
+ protected:
+  // Not virtual: those of Linux are never destroyed, and serve handles that end after main.
+  ~file_calls() = default;
 };
 
 /// A process that was started, or what could not be done for it.
@@ -75,8 +77,6 @@ struct child_streams {
 /// Calls on processes, and on what this one is told from outside: signals, its environment.
 class process_calls {
  public:
-  virtual ~process_calls() = default;
-
   /// Starts a program and comes back when it has been loaded. 0, and the process in `made`; else nothing is left of it,
   /// and `made.failed_at`, if there is one, says where it failed.
   virtual int spawn(const process_options& options, const child_streams& streams, started_process& made) = 0;
@@ -106,6 +106,9 @@ class process_calls {
 
   /// getenv(3): null if there is no such variable.
   virtual const char* environment(const char* name) noexcept = 0;
+
+ protected:
+  ~process_calls() = default;  // as that of file_calls
 };
 
 }  // namespace ringmill

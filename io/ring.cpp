@@ -38,6 +38,9 @@ constexpr bool is_interrupted(std::int32_t result) noexcept {
   return result == -EINTR || (result <= -512 && result >= -514) || result == -516;
 }
 
+/// What was interrupted has that long to notice it, before it is asked for again.
+constexpr duration time_to_end = std::chrono::milliseconds(10);
+
 }  // namespace
 
 /// Reads what `wake` writes, in the background; its completion is all that is needed.
@@ -203,6 +206,30 @@ void ring::ask_again_to_cancel(std::uintptr_t address) noexcept {
   }
 }
 
+/// The kernel has interrupted the thread that works on it, and its end should follow. Linux 6.1 loses that interruption
+/// at times (of 1,000 splices, 2 to 8), and the thread would wait on, for ever.
+void ring::was_interrupted(std::uintptr_t address) noexcept {
+  for (io_op* op = cancel_sent_.first(); op; op = op->next_) {
+    if (reinterpret_cast<std::uintptr_t>(op) != address) continue;
+    op->state_ = io_op::state::interrupted;
+    if (ask_again_at_ == time_point::max()) ask_again_at_ = now() + time_to_end;
+    return;
+  }
+}
+
+/// For those that have had their time. Who is only slow, in a file system, is asked in vain.
+void ring::interrupt_again() noexcept {
+  if (ask_again_at_ == time_point::max() || now() < ask_again_at_) return;
+  ask_again_at_ = time_point::max();
+  for (io_op* op = cancel_sent_.first(); op;) {
+    io_op& here = *std::exchange(op, op->next_);
+    if (here.state_ != io_op::state::interrupted) continue;
+    cancel_sent_.remove(here);
+    here.state_ = io_op::state::cancel_queued;
+    start_when_possible(here);
+  }
+}
+
 void ring::cancel_and_wait(io_op& op) noexcept {
   if (!op.is_in_flight()) return;
   if (cancel(op).is_done()) return;
@@ -247,6 +274,7 @@ std::uint64_t ring::random() {
 void ring::poll() {
   check_process();
   if (is_polled_) kernel_->clear_poll_descriptor();
+  interrupt_again();
   submit_list();
   const unsigned flags = load(arrays_.sq_flags);
   if (tail_ != submitted_ || (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0) enter(false, std::nullopt);
@@ -273,12 +301,14 @@ void ring::wait(std::optional<time_point> deadline) {
 
 /// Submits all that there is, and blocks for a completion if none has come.
 void ring::collect_some(std::optional<time_point> deadline) {
+  interrupt_again();
   submit_list();
   if (has_completions() || !queued_.empty()) {
     enter(false, std::nullopt);
   } else {
     std::optional<duration> timeout;
-    if (deadline) timeout = *deadline - now();
+    const time_point first = std::min(deadline.value_or(time_point::max()), ask_again_at_);
+    if (first != time_point::max()) timeout = first - now();
     enter(true, timeout);
   }
   collect();
@@ -358,7 +388,9 @@ void ring::collect() noexcept {
     store(arrays_.cq_head, ++head);
     ++statistics_.completions;
     if (tag & cancel_answer) {
-      if (result == -ENOENT) ask_again_to_cancel(static_cast<std::uintptr_t>(tag & ~cancel_answer));
+      const auto target = static_cast<std::uintptr_t>(tag & ~cancel_answer);
+      if (result == -ENOENT) ask_again_to_cancel(target);
+      if (result == -EALREADY) was_interrupted(target);
       continue;
     }
     auto& op = *reinterpret_cast<io_op*>(static_cast<std::uintptr_t>(tag));
@@ -366,7 +398,8 @@ void ring::collect() noexcept {
     if (!more) {
       accesses_->end(op);
       if (op.state_ == io_op::state::cancel_queued) queued_.remove(op);
-      if (op.state_ == io_op::state::cancel_sent) cancel_sent_.remove(op);
+      if (op.state_ == io_op::state::cancel_sent || op.state_ == io_op::state::interrupted) cancel_sent_.remove(op);
+      if (cancel_sent_.empty()) ask_again_at_ = time_point::max();
       if (op.state_ == io_op::state::submitted && op.handle_) op.handle_->submitted_.remove(op);
       finished(op);
     }

@@ -85,6 +85,9 @@ class RINGMILL_API ring final : public driver {
   bool can_wake() const noexcept override { return in_flight_ > background_ || sent_out_ > 0; }
   void wake() noexcept override { kernel_->wake(); }
 
+  /// When it has something to do by itself: to ask again for an end that does not come. The end of time if never.
+  time_point next_deadline() const noexcept { return ask_again_at_; }
+
   /// For a host's loop: readable, to poll(2) and its kind, when `loop::run_once` has something to do. The ring's own.
   int poll_fd();
 
@@ -99,6 +102,8 @@ class RINGMILL_API ring final : public driver {
   void start_when_possible(io_op& op) noexcept;
   void ask_to_cancel(io_op& op) noexcept;
   void ask_again_to_cancel(std::uintptr_t address) noexcept;
+  void was_interrupted(std::uintptr_t address) noexcept;
+  void interrupt_again() noexcept;
   void pause(io_op& op);
   void retry_paused() noexcept;
   void disarm_if_none_paused() noexcept;
@@ -120,6 +125,7 @@ class RINGMILL_API ring final : public driver {
   detail::op_list queued_;       ///< what waits for a free entry
   detail::op_list paused_;       ///< what waits to be tried again
   detail::op_list cancel_sent_;  ///< what the kernel was asked to cancel, in the order in which it was asked
+  time_point ask_again_at_ = time_point::max();  ///< to cancel those of them that were interrupted and have not ended
   std::unique_ptr<retry_timer> retry_timer_;
   bool is_polled_ = false;  ///< by a host's loop
   std::size_t in_flight_ = 0;

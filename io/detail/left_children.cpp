@@ -13,8 +13,15 @@ namespace ringmill::detail {
 
 namespace {
 
+/// Never destroyed: a process of static duration may end after it.
+union lasting {
+  constexpr lasting() noexcept : children() {}
+  ~lasting() {}
+  std::vector<fd> children;
+};
+
 constinit std::mutex mutex;
-std::vector<fd> left;
+constinit lasting left;
 
 bool is_gone(const fd& child) noexcept {
   siginfo_t ended{};
@@ -28,14 +35,14 @@ bool is_gone(const fd& child) noexcept {
 void leave_child(fd handle) noexcept {
   const std::lock_guard lock(mutex);
   try {
-    left.push_back(std::move(handle));
+    left.children.push_back(std::move(handle));
   } catch (const std::bad_alloc&) {
   }
 }
 
 void reap_left_children() noexcept {
   const std::lock_guard lock(mutex);
-  std::erase_if(left, is_gone);
+  std::erase_if(left.children, is_gone);
 }
 
 }  // namespace ringmill::detail

@@ -13,9 +13,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdlib>
 #include <span>
+#include <type_traits>
 
 #include <ringmill/io/detail/left_children.hpp>
 #include <ringmill/io/detail/spawn.hpp>
@@ -95,9 +97,13 @@ class linux_process_calls final : public process_calls {
     return result;
   }
   void wait_a_second(int handle) noexcept override {
-    constexpr int milliseconds = 1000;  // a GiB of memory takes the kernel 60 to free
+    using namespace std::chrono;
+    const auto deadline = steady_clock::now() + 1s;  // a GiB of memory takes the kernel 60 ms to free
     pollfd end{handle, POLLIN, 0};
-    while (::poll(&end, 1, milliseconds) < 0 && errno == EINTR) {
+    bool interrupted = true;  // by a signal: what is left of the second is as much less
+    while (interrupted) {
+      const auto left = std::max(ceil<milliseconds>(deadline - steady_clock::now()), 0ms);
+      interrupted = ::poll(&end, 1, static_cast<int>(left.count())) < 0 && errno == EINTR && left > 0ms;
     }
   }
   void leave(int handle) noexcept override { leave_child(fd(handle)); }
@@ -133,11 +139,13 @@ class linux_process_calls final : public process_calls {
 
 file_calls& linux_files() noexcept {
   static linux_file_calls calls;
+  static_assert(std::is_trivially_destructible_v<linux_file_calls>);
   return calls;
 }
 
 process_calls& linux_processes() noexcept {
   static linux_process_calls calls;
+  static_assert(std::is_trivially_destructible_v<linux_process_calls>);
   return calls;
 }
 

@@ -129,7 +129,7 @@ TEST_CASE("a peer that is stopped holds up its own write and nobody else, and a 
       });
       figure("a stopped peer: %d round trips of another connection meanwhile, the slowest took %.1f ms", rounds,
              std::chrono::duration<double, std::milli>(slowest).count());
-      CHECK(rounds > 100);
+      CHECK(rounds > 10);
     };
     rm::run_on(factory.make(), body());
   }

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <memory_resource>
 #include <new>
 #include <span>
@@ -208,4 +209,32 @@ TEST_CASE("a file that cannot be watched for lack of memory is not watched by th
     const std::string says = support::contents_of("/proc/self/fdinfo/" + std::to_string(watch.native_handle()));
     CHECK((says.find("inotify wd:") != std::string::npos) == is_watched);
   }
+}
+
+TEST_CASE("a temporary directory that cannot be removed for lack of memory is left and logged") {
+  const support::scratch here;
+  static int said = 0;
+  rm::set_log_hook([](rm::log_level, std::string_view) noexcept { ++said; });
+  const auto make = [&]() -> rm::task<rm::temporary_directory> {
+    rm::temporary_directory directory = co_await rm::temporary_directory::create("work-", here.path());
+    support::make_file(directory.path() + "/file", "");
+    co_return directory;
+  };
+  bool is_removed = false;
+  for (long number = 1; !is_removed; ++number) {
+    CAPTURE(number);
+    std::string path;
+    said = 0;
+    {
+      const rm::temporary_directory directory = rm::run(make());
+      path = directory.path();
+      made = 0;
+      failing = number;
+      is_running = true;
+    }
+    is_running = false;
+    is_removed = !std::filesystem::exists(path);
+    CHECK(said == (is_removed ? 0 : 1));
+  }
+  rm::set_log_hook(nullptr);
 }

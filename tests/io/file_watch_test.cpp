@@ -223,6 +223,22 @@ TEST_CASE("what cannot be watched is an error that names it") {
   CHECK_THROWS_AS(watch.add(std::string("a\0b", 3), file_change::modified), std::invalid_argument);
 }
 
+TEST_CASE("next waits for what the descriptor that a watch's handle was given watches already") {
+  on_each_kernel([]() -> rm::task<> {
+    const scratch here;
+    auto made = rm::file_watch::create();
+    made.add(here.path(), file_change::created);
+    rm::file_watch watch;
+    watch.handle() = std::move(made.handle());
+    const std::optional<rm::file_event> none = co_await rm::move_on_after(1ms, watch.next());
+    CHECK_FALSE(none);
+    make_file(here / "file", "");
+    const rm::file_event event = co_await rm::with_timeout(5s, watch.next());
+    CHECK(event.name() == "file");
+    CHECK(event.path().empty());
+  });
+}
+
 TEST_CASE("a watch whose handle was given a descriptor is one of that") {
   on_each_kernel([]() -> rm::task<> {
     const scratch here;

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include <ringmill/io/http/client.hpp>
@@ -65,12 +66,11 @@ rm::task<std::string> raw(std::uint16_t port, std::string sent) {
 /// For each connection, the pieces to answer.
 using script = std::vector<std::vector<std::string>>;
 
-/// A server that reads something from connection number i and then writes answers[i], each of its pieces after another
-/// read, and closes; an empty list stays silent until the peer goes.
-rm::task<> scripted(rm::tcp_listener& listener, script answers) {
+/// Writes the pieces, each after another read; with none of them stays silent until the peer goes. A client that has
+/// had enough, and closes before it has read all, resets the connection.
+rm::task<> follow(rm::tcp_stream peer, const std::vector<std::string>& pieces) {
   std::array<std::byte, 65536> buffer;
-  for (const auto& pieces : answers) {
-    rm::tcp_stream peer = co_await listener.accept();
+  try {
     if (pieces.empty()) {
       while (co_await peer.read_some(buffer)) continue;
     }
@@ -78,6 +78,16 @@ rm::task<> scripted(rm::tcp_listener& listener, script answers) {
       co_await peer.read_some(buffer);
       co_await peer.write_all(piece);
     }
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::connection_reset && error.code() != std::errc::broken_pipe) throw;
+  }
+}
+
+/// A server that answers connection number i with answers[i], and closes it then.
+rm::task<> scripted(rm::tcp_listener& listener, script answers) {
+  for (const auto& pieces : answers) {
+    rm::tcp_stream peer = co_await listener.accept();
+    co_await follow(std::move(peer), pieces);
   }
 }
 

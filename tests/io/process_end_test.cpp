@@ -4,11 +4,15 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <csignal>
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -18,6 +22,7 @@
 #include <ringmill/ringmill.hpp>
 
 #include "../support/children.hpp"
+#include "../support/death.hpp"
 #include "../support/kernels.hpp"
 #include "../support/log_capture.hpp"
 #include "../support/sockets.hpp"
@@ -41,6 +46,9 @@ rm::process_options deaf_grandchild(const std::string& then) {
   options.standard_output(rm::redirection::pipe());
   return options;
 }
+
+/// Ends after all that is made when it is first used.
+std::optional<rm::process> of_static_duration;
 
 /// Another process that traces a child, as long as this lives.
 class debugger {
@@ -378,6 +386,49 @@ TEST_CASE("a debugger that holds the end of a child back: wait waits for it, the
   });
   CHECK(has_no_children());
   CHECK(support::open_descriptors() == before);
+}
+
+TEST_CASE("the second that a killed child is given is one, however many signals come meanwhile") {
+  static volatile std::sig_atomic_t alarms = 0;
+  constexpr int enough = 30;
+  struct sigaction before {};
+  struct sigaction count {};
+  count.sa_handler = [](int) {
+    alarms = alarms + 1;
+    const itimerval never{};
+    if (alarms == enough) setitimer(ITIMER_REAL, &never, nullptr);
+  };
+  sigaction(SIGALRM, &count, &before);
+  const auto kernel = rm::make_real_kernel();
+  const rm::fd never_ends(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+  REQUIRE(never_ends);
+  const itimerval every_100_ms{{0, 100'000}, {0, 100'000}};
+  setitimer(ITIMER_REAL, &every_100_ms, nullptr);
+  kernel->processes().wait_a_second(never_ends.number());
+  const itimerval never{};
+  setitimer(ITIMER_REAL, &never, nullptr);
+  sigaction(SIGALRM, &before, nullptr);
+  CHECK(alarms < enough);
+}
+
+TEST_CASE("a process of static duration is killed at the end of the program") {
+  const std::string said = support::output_of([] {
+    dup2(STDERR_FILENO, STDOUT_FILENO);  // what the test has not written yet is not to be written twice
+    const auto body = []() -> rm::task<> {
+      rm::process_options options("sleep");
+      options.argument("1000").standard_output(rm::redirection::null()).standard_error(rm::redirection::null());
+      of_static_duration = rm::process::spawn(options);
+      const std::string number = "child " + std::to_string(of_static_duration->id()) + "\n";
+      if (write(STDERR_FILENO, number.data(), number.size()) < 0) _exit(1);
+      co_return;
+    };
+    rm::run(body());
+    exit(0);
+  });
+  support::contains(said, "it lived, and exited with 0");
+  const std::size_t number = said.find("child ");
+  REQUIRE(number != std::string::npos);
+  CHECK(is_dead(std::stoi(said.substr(number + 6))));
 }
 
 TEST_CASE("the parent-death signal ends a child whose parent is killed") {

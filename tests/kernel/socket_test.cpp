@@ -224,3 +224,27 @@ TEST_CASE("kernel: an accept without a free descriptor fails at once, client or 
   saw("accept without a free descriptor and without a client", done.empty() ? "waits" : "EMFILE at once");
   if (!done.empty()) CHECK(done[0].result == -EMFILE);
 }
+
+TEST_CASE("kernel: a splice to a Unix socket without room waits for it, after some pages at most") {
+  raw_ring ring;
+  const ends both = ends::of_sockets();
+  support::fill(both.left);
+  const ends pipe = ends::of_pipe();
+  constexpr std::size_t pages = 32;
+  support::checked(::fcntl(pipe.right.number(), F_SETPIPE_SZ, 1 << 20), "fcntl");
+  const std::string page(4096, 'x');
+  for (std::size_t i = 0; i < pages; ++i) support::write_text(pipe.right, page);
+  io_uring_sqe* const entry = ring.entry(1);
+  io_uring_prep_splice(entry, pipe.left.number(), -1, both.left.number(), -1, pages * 4096, 0);
+  ring.tag(entry);
+  CHECK(ring.collect(1, 200).empty());
+  io_uring_sqe* const cancel = ring.entry(2);
+  io_uring_prep_cancel64(cancel, 1, 0);
+  ring.tag(cancel);
+  for (const auto& one : ring.collect(2)) {
+    if (one.tag != 1) continue;
+    saw("what a full Unix socket takes of a splice",
+        one.result > 0 ? std::to_string(one.result) + " bytes" : "nothing");
+    CHECK(one.result < static_cast<int>(pages * 4096));
+  }
+}

@@ -88,7 +88,7 @@ enum class host_way {
 
 /// Three go round a ring of two, and two round the ring of answers. A host that rests has seven times as many orders of
 /// events, and a sanitizer makes each ten times slower: then three with RINGMILL_LONG=1 only.
-std::uint32_t calls_of(host_way way) {
+std::uint32_t calls_of([[maybe_unused]] host_way way) {
 #if defined(RINGMILL_ASAN) || defined(RINGMILL_TSAN)
   const bool is_slow = true;
 #else

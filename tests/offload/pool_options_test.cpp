@@ -236,7 +236,7 @@ TEST_CASE("a pool that is shut down ends what waits and runs, in time or by forc
       tasks.start(call, std::ref(pool), 10'000, std::ref(finished), std::ref(cut_off));
       tasks.start(call, std::ref(pool), 10'000, std::ref(finished), std::ref(cut_off));
       co_await rm::yield();
-      co_await pool.shutdown(500ms);
+      co_await pool.shutdown(1s);
       CHECK_THROWS_AS(co_await pool.run<&doubled>(1), rm::pool_unavailable);
     });
     CHECK(finished == 1);

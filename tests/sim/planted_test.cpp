@@ -20,6 +20,7 @@
 
 #include "../support/forwarding_kernel.hpp"
 #include "echo.hpp"
+#include "seeds.hpp"
 
 namespace rm = ringmill;
 namespace sim = ringmill::sim;
@@ -27,36 +28,6 @@ using namespace std::chrono_literals;
 using namespace sim_tests;
 
 namespace {
-
-using program = std::function<void(sim::world&)>;
-
-sim::options usual(std::uint64_t seed) {
-  return sim::options::swarm(seed)
-      .faults_until(20s)
-      .time_limit(10min)
-      .fault(sim::fault::reset, 0)
-      .fault(sim::fault::early_end, 0)
-      .fault(sim::fault::no_descriptor, 0);
-}
-
-/// `make(true)` has the bug and `make(false)` has not.
-void check_found(program (*make)(bool)) {
-  const sim::sweep_report right = sim::sweep(1, 100, usual, make(false));
-  INFO(right.text);
-  CHECK(right.has_passed());
-  std::optional<std::uint64_t> found;
-  std::string how;
-  for (std::uint64_t seed = 1; seed <= 100 && !found; ++seed) {
-    try {
-      sim::run(seed, usual(seed), make(true));
-    } catch (const sim::failure& failed) {
-      found = seed;
-      how = std::string(failed.what()).substr(0, 100);
-    }
-  }
-  CHECK(found);
-  if (found) MESSAGE("found by seed " << *found << ": " << how.substr(0, how.find('\n')));
-}
 
 rm::task<rm::tcp_stream> connect_at_last(rm::address where) {
   for (;;) {

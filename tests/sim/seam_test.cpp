@@ -23,7 +23,7 @@ TEST_CASE("handles ask the simulated kernel, not Linux: a pipe is its own, and w
       const std::size_t got = co_await reader.read_some(buffer);
       CHECK(got > 0);
       number = rm::loop::current().below().random();
-      CHECK_THROWS_AS(rm::file_watch(), std::system_error);
+      CHECK_THROWS_AS(rm::file_watch::create(), std::system_error);
       CHECK_THROWS_AS(rm::signal_set({SIGHUP}), std::system_error);
       CHECK_THROWS_AS(rm::process::spawn(rm::process_options("true")), std::system_error);
     };

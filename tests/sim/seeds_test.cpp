@@ -2,7 +2,6 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <cstdio>
 #include <string>
 #include <vector>
 
@@ -11,6 +10,7 @@
 #include <ringmill/ringmill.hpp>
 
 #include "echo.hpp"
+#include "seeds.hpp"
 
 namespace rm = ringmill;
 namespace sim = ringmill::sim;
@@ -18,23 +18,6 @@ using namespace std::chrono_literals;
 using namespace sim_tests;
 
 namespace {
-
-/// Faults stop after a while; then everything has to come to its end.
-sim::options liveness(std::uint64_t seed) { return sim::options::swarm(seed).faults_until(20s).time_limit(30min); }
-/// They never stop; what is checked has to hold all the same.
-sim::options safety(std::uint64_t seed) { return sim::options::swarm(seed); }
-
-void check_seeds(const char* name, std::uint64_t count, sim::options (*how)(std::uint64_t),
-                 const std::function<void(sim::world&)>& program) {
-  const auto start = std::chrono::steady_clock::now();
-  const sim::sweep_report found = sim::sweep(1, count, how, program);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  INFO(found.text);
-  CHECK(found.has_passed());
-  const double events = static_cast<double>(found.events);
-  std::printf("%-28s %8llu seeds %10.0f events %10.0f events a second %8.2f s\n", name,
-              static_cast<unsigned long long>(found.runs), events, events / took.count(), took.count());
-}
 
 /// Clients that are cut off and a server that crashes, for a time.
 void echo_under_attack(sim::world& world) {

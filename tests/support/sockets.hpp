@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <stdexcept>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -92,9 +93,9 @@ inline void drain(const ringmill::fd& handle) {
 }
 
 inline void write_text(const ringmill::fd& handle, std::string_view text) {
-  if (::write(handle.number(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-    throw std::runtime_error("a short write");
-  }
+  const ssize_t size = ::write(handle.number(), text.data(), text.size());
+  checked(static_cast<int>(size), "write");
+  if (size != static_cast<ssize_t>(text.size())) throw std::runtime_error("a short write");
 }
 
 /// While it lives, this process can open no more descriptors than it has.

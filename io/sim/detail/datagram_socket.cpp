@@ -46,8 +46,10 @@ unsigned datagram_socket::ready() const noexcept {
   if (!arrived_.empty() || receive_ended_ || has_error()) events |= POLLIN | POLLRDNORM;
   bool has_room = true;
   if (is_unix() && is_connected_) {
-    const auto peer = unix_peer_.lock();
-    has_room = !peer || !static_cast<datagram_socket&>(*peer).is_full();
+    // Who asks is told when there is room (Linux: unix_dgram_peer_wake_me), as is a send that waits.
+    const auto peer = std::static_pointer_cast<datagram_socket>(unix_peer_.lock());
+    has_room = !peer || !peer->is_full();
+    if (!has_room) peer->tell_of_room(std::const_pointer_cast<object>(shared_from_this()));
   }
   if (has_room) events |= POLLOUT | POLLWRNORM;
   return events;
@@ -56,6 +58,11 @@ unsigned datagram_socket::ready() const noexcept {
 bool datagram_socket::is_full() const noexcept {
   if (is_unix()) return arrived_.size() >= most_waiting_unix;
   return arrived_size_ >= static_cast<std::size_t>(option_or(SOL_SOCKET, SO_RCVBUF, most_udp_bytes));
+}
+
+void datagram_socket::tell_of_room(const std::shared_ptr<object>& sender) {
+  const auto is_sender = [&](const std::weak_ptr<object>& each) { return each.lock() == sender; };
+  if (std::none_of(blocked_.begin(), blocked_.end(), is_sender)) blocked_.push_back(sender);
 }
 
 void datagram_socket::put(datagram it) {
@@ -112,7 +119,7 @@ int datagram_socket::send_unix(transfer& from) {
   if (to->receive_ended_) return -EPIPE;
   if (from.size() > std::size_t{most_udp_bytes} - bookkeeping) return -EMSGSIZE;
   if (to->is_full()) {
-    to->blocked_.push_back(weak_from_this());
+    to->tell_of_room(shared_from_this());
     return would_block;
   }
   datagram sent;

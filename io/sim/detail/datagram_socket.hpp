@@ -41,6 +41,7 @@ class datagram_socket final : public socket {
   static void packet_arrives(sim_kernel& target, const address& to, const address& from,
                              const std::vector<std::byte>& bytes, const std::weak_ptr<object>& sender);
   bool is_full() const noexcept;
+  void tell_of_room(const std::shared_ptr<object>& sender);
   void put(datagram it);
 
   bool is_connected_ = false;

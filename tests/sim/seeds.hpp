@@ -1,0 +1,72 @@
+// Programs over seeds: what has to pass with all of them, and what has to be found by one of them.
+#pragma once
+
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include <ringmill/io/sim/search.hpp>
+#include <ringmill/io/sim/world.hpp>
+
+namespace sim_tests {
+
+namespace rm = ringmill;
+namespace sim = ringmill::sim;
+
+using program = std::function<void(sim::world&)>;
+
+/// Faults stop after a while; then everything has to come to its end.
+inline sim::options liveness(std::uint64_t seed) {
+  return sim::options::swarm(seed).faults_until(std::chrono::seconds(20)).time_limit(std::chrono::minutes(30));
+}
+/// They never stop; what is checked has to hold all the same.
+inline sim::options safety(std::uint64_t seed) { return sim::options::swarm(seed); }
+
+/// RINGMILL_SIM_SEEDS says how many instead of `count`. Prints how fast that was.
+inline void check_seeds(const char* name, std::uint64_t count, sim::options (*how)(std::uint64_t),
+                        const program& run_it) {
+  const auto start = std::chrono::steady_clock::now();
+  const sim::sweep_report found = sim::sweep(1, count, how, run_it);
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+  INFO(found.text);
+  CHECK(found.has_passed());
+  const double events = static_cast<double>(found.events);
+  std::printf("%-28s %8llu seeds %10.0f events %10.0f events a second %8.2f s\n", name,
+              static_cast<unsigned long long>(found.runs), events, events / took.count(), took.count());
+}
+
+/// For programs that do not expect to lose their connections.
+inline sim::options usual(std::uint64_t seed) {
+  return sim::options::swarm(seed)
+      .faults_until(std::chrono::seconds(20))
+      .time_limit(std::chrono::minutes(10))
+      .fault(sim::fault::reset, 0)
+      .fault(sim::fault::early_end, 0)
+      .fault(sim::fault::no_descriptor, 0);
+}
+
+/// `make(true)` has a bug that one of a hundred seeds has to find; `make(false)` has not, and passes them all.
+inline void check_found(program (*make)(bool)) {
+  const sim::sweep_report right = sim::sweep(1, 100, usual, make(false));
+  INFO(right.text);
+  CHECK(right.has_passed());
+  std::optional<std::uint64_t> found;
+  std::string how;
+  for (std::uint64_t seed = 1; seed <= 100 && !found; ++seed) {
+    try {
+      sim::run(seed, usual(seed), make(true));
+    } catch (const sim::failure& failed) {
+      found = seed;
+      how = std::string(failed.what()).substr(0, 100);
+    }
+  }
+  CHECK(found);
+  if (found) MESSAGE("found by seed " << *found << ": " << how.substr(0, how.find('\n')));
+}
+
+}  // namespace sim_tests
