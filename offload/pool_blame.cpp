@@ -50,6 +50,12 @@ void pool_core::requeue(pool_task& task) noexcept {
   loop_.disarm(task);
   if (task.state_ == pool_task::state::stopping) return finish_cancelled(task);
   if (given_up_) return finish(task, unavailable_as_, unavailable_);
+  if (task.goes_on_) {  // what it was to go on with has died with its worker
+    zygote_message death;
+    death.status = SIGKILL;
+    return finish(task, task_outcome::worker_crashed, std::make_exception_ptr(crash_of(*task.slot_, death, {})));
+  }
+  if (task.lease_) lose(*task.slot_, nullptr);  // its stream begins again elsewhere
   task.slot_ = nullptr;
   ++statistics_.run_again;
   queue_.push_front(task);
@@ -89,6 +95,7 @@ void pool_core::bury(worker_slot& slot, const zygote_message& death) noexcept {
     requeue_others(slot, guilty);
     if (guilty) blame(*guilty, crash_of(slot, death, output));
   }
+  lose(slot, std::make_exception_ptr(crash_of(slot, death, std::move(output))));
   slot.clear();
 }
 
@@ -129,6 +136,9 @@ void pool_core::bury_with_zygote(worker_slot& slot) noexcept {
     slot.errors->finish();
   }
   if (slot.condemned) finish_cancelled(*slot.condemned);
+  zygote_message death;
+  death.status = SIGKILL;
+  lose(slot, std::make_exception_ptr(crash_of(slot, death, {})));
   slot.clear();
 }
 

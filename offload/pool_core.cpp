@@ -35,7 +35,7 @@ pool_task::~pool_task() {
 
 bool pool_task::await_suspend(waiter& who) {
   waiter_ = &who;
-  return pool_->submit(*this);
+  return state_ != state::idle || pool_->submit(*this);
 }
 
 cancel_result pool_task::await_cancel(cancel_reason) noexcept { return pool_->cancel(*this); }
@@ -52,38 +52,45 @@ void pool_task::await_describe(task_writer& out) const {
 
 // The pool's side of it.
 
+/// It ends before it was begun; gives false.
+bool pool_core::refuse(pool_task& task, task_outcome how, std::exception_ptr why) noexcept {
+  count(how);
+  task.failure_ = std::move(why);
+  task.state_ = pool_task::state::ended;
+  return false;
+}
+
+/// From now on it waits or runs, until `forget`.
+void pool_core::count_in(pool_task& task) noexcept {
+  task.submitted_ = ring_.now();
+  // Only watches in the background tell of its end: waiting for it is no deadlock all the same.
+  if (outstanding_++ != 0) return;
+  ring_.work_sent_out();
+  idle_.reset();
+}
+
 bool pool_core::submit(pool_task& task) noexcept {
   ++statistics_.submitted;
-  const auto refuse = [&](task_outcome how, std::exception_ptr why) {
-    count(how);
-    task.failure_ = std::move(why);
-    task.state_ = pool_task::state::ended;
-    return false;
-  };
-  if (unavailable_) return refuse(unavailable_as_, unavailable_);
+  if (unavailable_ && !task.goes_on_) return refuse(task, unavailable_as_, unavailable_);
   try {
     task.size_ = task.argument_bytes();
     task.profile_ = &profiles_[task.function_];
   } catch (...) {
-    return refuse(task_outcome::task_error, std::current_exception());
+    return refuse(task, task_outcome::task_error, std::current_exception());
   }
   if (task.size_ > options_.input_capacity()) {
-    return refuse(task_outcome::payload_too_large,
+    return refuse(task, task_outcome::payload_too_large,
                   std::make_exception_ptr(payload_too_large("arguments", task.size_, options_.input_capacity())));
   }
-  task.submitted_ = ring_.now();
-  // Only watches in the background tell of its end: waiting for it is no deadlock all the same.
-  if (outstanding_++ == 0) {
-    ring_.work_sent_out();
-    idle_.reset();
-  }
+  if (task.goes_on_) return submit_to_lease(task);
+  count_in(task);
   queue_.push_back(task);
   dispatch();
   if (!task.may_wait_ && task.state_ == pool_task::state::queued &&
       (queue_.size() > options_.queue_limit() || queue_.bytes() > options_.queue_bytes())) {
     queue_.remove(task);
     forget(task);
-    return refuse(task_outcome::queue_full,
+    return refuse(task, task_outcome::queue_full,
                   std::make_exception_ptr(queue_full("process_pool: as many tasks wait for a worker as queue_limit and "
                                                      "queue_bytes allow")));
   }
@@ -142,14 +149,14 @@ void pool_core::finish(pool_task& task, task_outcome how, std::exception_ptr fai
   count(how);
   task.failure_ = std::move(failure);
   task.state_ = pool_task::state::ended;
-  task.waiter_->wake();
+  if (task.waiter_) task.waiter_->wake();
 }
 
 void pool_core::finish_cancelled(pool_task& task) noexcept {
   forget(task);
   count(task_outcome::cancelled);
   task.state_ = pool_task::state::cancelled;
-  task.waiter_->wake();
+  if (task.waiter_) task.waiter_->wake();
 }
 
 /// It is neither queued nor at a worker any more.
@@ -159,7 +166,7 @@ void pool_core::forget(pool_task& task) noexcept {
   task.slot_ = nullptr;
   if (--outstanding_ != 0) return;
   ring_.work_returned();
-  idle_.set();
+  if (leases_ == 0) idle_.set();
 }
 
 void pool_core::close() noexcept {
@@ -175,6 +182,7 @@ void pool_core::abandon_tasks() noexcept {
            std::make_exception_ptr(pool_unavailable("process_pool: it was shut down while the task ran or waited")));
   };
   for (auto& slot : slots_) {
+    if (slot->now == worker_slot::state::leased) kill(*slot, nullptr);
     if (slot->now != worker_slot::state::running) continue;
     take_answers(*slot);
     if (slot->now != worker_slot::state::running) continue;
@@ -206,7 +214,7 @@ std::string pool_core::summary() const {
 }
 
 pool_statistics pool_core::stats() const {
-  static constexpr const char* states[] = {"empty", "starting", "idle", "running", "dying"};
+  static constexpr const char* states[] = {"empty", "starting", "idle", "running", "leased", "dying"};
   pool_statistics now = statistics_;
   now.queued = queue_.size();
   now.queued_bytes = queue_.bytes();

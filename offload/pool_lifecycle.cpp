@@ -78,6 +78,7 @@ void pool_core::start_first_workers() {
 
 pool_core::~pool_core() {
   RINGMILL_CHECK(outstanding_ == 0, "a process_pool was destroyed while its tasks are awaited");
+  RINGMILL_CHECK(leases_ == 0, "a process_pool was destroyed while a stream of it is read");
   ++deaf_;
   loop_.disarm(look_again_);
   loop_.disarm(start_again_);

@@ -54,7 +54,9 @@ void pool_core::dispatch() noexcept {
 
 std::size_t pool_core::busy_workers() const noexcept {
   std::size_t busy = 0;
-  for (const auto& slot : slots_) busy += slot->now == worker_slot::state::running ? 1 : 0;
+  for (const auto& slot : slots_) {
+    busy += slot->now == worker_slot::state::running || slot->now == worker_slot::state::leased ? 1 : 0;
+  }
   return busy;
 }
 
@@ -143,7 +145,8 @@ bool pool_core::assign(worker_slot& slot, pool_task& task) noexcept {
   loop_.disarm(task);
   task.state_ = pool_task::state::running;
   task.slot_ = &slot;
-  const bool is_head = slot.now == worker_slot::state::idle;
+  const bool is_head = slot.now != worker_slot::state::running;
+  if (task.lease_ && !task.goes_on_) lease_to(*task.lease_, slot);
   slot.now = worker_slot::state::running;
   statistics_.bytes_in += task.size_;
   task.sequence_ = slot.channel->stage(task.function_, task.size_);
@@ -283,7 +286,8 @@ void pool_core::take_progress(worker_slot& slot) noexcept {
 }
 
 void pool_core::became_idle(worker_slot& slot, time_point now) noexcept {
-  slot.now = worker_slot::state::idle;
+  slot.now = slot.lease ? worker_slot::state::leased : worker_slot::state::idle;
+  if (slot.lease) return;
   if (!is_worn_out(slot, now)) return;
   ++statistics_.recycled;
   slot.kill();  // it owns nothing that needs an orderly end

@@ -57,7 +57,7 @@ class RINGMILL_API latency_histogram {
 class worker_status {
  public:
   pid_t pid = 0;
-  std::string state;          ///< "starting", "idle", "running", "dying"
+  std::string state;          ///< "starting", "idle", "running", "leased" (to a stream), "dying"
   std::size_t in_flight = 0;  ///< tasks that it has, the one that it runs included
   std::uint64_t tasks = 0;    ///< that it has answered
 };

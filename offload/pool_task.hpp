@@ -17,6 +17,7 @@ namespace ringmill::detail {
 class function_profile;
 class pool_core;
 class task_queue;
+class worker_lease;
 class worker_slot;
 
 /// Lives in the awaiting frame. Ends exactly once: with a result, with a failure, or cancelled.
@@ -26,7 +27,7 @@ class RINGMILL_API pool_task : private timer {
   pool_task& operator=(const pool_task&) = delete;
 
   // The awaiter protocol (runtime/awaiter.hpp).
-  bool await_ready() const noexcept { return false; }
+  bool await_ready() const noexcept { return state_ == state::ended; }
   bool await_suspend(waiter& who);
   cancel_result await_cancel(cancel_reason) noexcept;
   bool await_must_resume() const noexcept { return state_ == state::ended; }
@@ -36,6 +37,13 @@ class RINGMILL_API pool_task : private timer {
   pool_task(pool_core& pool, function_id called, call_options options, bool may_wait);
   /// A task moves before it is awaited only.
   pool_task(pool_task&& other) noexcept;
+
+  // For the calls of a stream (offload/stream.hpp), which may run before they are awaited.
+
+  /// As the first call of a stream, or as one that goes on in the worker that the lease has.
+  void start(worker_lease& lease, bool is_first) noexcept;
+  /// Unless it has ended: nobody awaits it any more. Its worker is killed.
+  void drop() noexcept;
 
   virtual std::size_t argument_bytes() const = 0;
   virtual void write_arguments(std::span<std::byte> memory) const = 0;
@@ -70,8 +78,9 @@ class RINGMILL_API pool_task : private timer {
   waiter* waiter_ = nullptr;
   std::exception_ptr failure_;
   function_profile* profile_ = nullptr;
-  worker_slot* slot_ = nullptr;  ///< that has it
-  std::uint32_t sequence_ = 0;   ///< its number there
+  worker_slot* slot_ = nullptr;    ///< that has it
+  worker_lease* lease_ = nullptr;  ///< of the stream that it belongs to
+  std::uint32_t sequence_ = 0;     ///< its number there
   std::uint32_t run_time_ = 0;
   std::size_t size_ = 0;  ///< of the encoded arguments
   time_point submitted_;
@@ -79,6 +88,7 @@ class RINGMILL_API pool_task : private timer {
   float progress_ = -1;      ///< the last that was told
   std::uint8_t deaths_ = 0;  ///< of zygotes under it
   bool may_wait_;            ///< false: try_run
+  bool goes_on_ = false;     ///< it runs on the worker that the lease has, or nowhere
   bool alone_;               ///< it gets a worker that has nothing else
   state state_ = state::idle;
 };

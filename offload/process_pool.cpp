@@ -1,5 +1,6 @@
 #include <ringmill/offload/process_pool.hpp>
 
+#include <algorithm>
 #include <thread>
 
 #include <ringmill/offload/detail/pool_core.hpp>
@@ -17,6 +18,9 @@ process_pool::~process_pool() = default;
 
 std::vector<int> process_pool::worker_pids() const { return core_->worker_pids(); }
 std::size_t process_pool::worker_count() const noexcept { return core_->worker_count(); }
+std::size_t process_pool::batch_bytes() const noexcept {
+  return std::min(std::size_t{64} << 10, core_->options().output_capacity() / 2);
+}
 pool_statistics process_pool::stats() const { return core_->stats(); }
 
 event::wait_awaiter process_pool::drain() noexcept { return core_->idle().wait(); }

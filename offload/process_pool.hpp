@@ -35,12 +35,15 @@
 
 namespace ringmill {
 
+template <class T>
+class async_generator;
+
 namespace detail {
 
 /// The awaiter of `process_pool::run`. Arguments are kept here until the task has ended; those that are views refer to
 /// the caller's memory, which has to stay as it is until then.
 template <auto Function>
-class [[nodiscard("a task runs when it is awaited")]] pool_call final : public pool_task {
+class [[nodiscard("a task runs when it is awaited")]] pool_call : public pool_task {
  public:
   using types = signature_of<Function>;
   using result_type = typename types::result;
@@ -68,6 +71,11 @@ class [[nodiscard("a task runs when it is awaited")]] pool_call final : public p
   typename types::arguments args_;
   std::optional<std::conditional_t<std::is_void_v<result_type>, std::monostate, result_type>> value_;
 };
+
+template <class Function>
+struct stream_signature;
+template <auto Function>
+using stream_item = typename stream_signature<std::remove_cv_t<decltype(Function)>>::item;
 
 template <class... Args>
 inline constexpr bool begins_with_options = false;
@@ -125,6 +133,18 @@ class RINGMILL_API process_pool {
   template <auto Function, class Range, class Use>
   task<> map_each(Range&& range, Use use, map_options options = map_options());
 
+  // The values that a function gives one after the other: see offload/stream.hpp, which has to be included for these.
+
+  /// The range that `Function(args...)` returns in a worker, value by value, as they come: co_await its next(). Throws
+  /// as `run` does. The arguments are kept in it. It has a worker for itself until it has ended; destroyed or cancelled
+  /// before, the worker is killed. Each batch of values is a task of its own, for the statistics and for the time
+  /// limits of its options.
+  template <auto Function, class... Args>
+  requires(!detail::begins_with_options<Args...>)
+      async_generator<detail::stream_item<Function>> run_stream(Args&&... args);
+  template <auto Function, class... Args>
+  async_generator<detail::stream_item<Function>> run_stream(const call_options& options, Args&&... args);
+
   /// co_await it: comes back when no task waits or runs.
   event::wait_awaiter drain() noexcept;
   /// From now on new tasks fail with pool_unavailable; those that wait and run go on.
@@ -140,6 +160,7 @@ class RINGMILL_API process_pool {
 
  private:
   std::size_t worker_count() const noexcept;
+  std::size_t batch_bytes() const noexcept;
 
   detail::owned_ptr<detail::pool_core> core_;
 };

@@ -5,8 +5,8 @@
 #ifdef RINGMILL_FAULT_POINTS
 
 namespace ringmill::detail {
-/// May not return.
-void fault_point(const char* where) noexcept;
+/// May not return, and may throw.
+void fault_point(const char* where);
 /// True: act as if the call that follows had failed; errno is set.
 bool shortage_point(const char* where) noexcept;
 }  // namespace ringmill::detail

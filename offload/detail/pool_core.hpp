@@ -3,6 +3,7 @@
 //   offload/pool_core.cpp       a task's way: submitted, cancelled, out of time, ended
 //   offload/pool_scheduler.cpp  which worker gets which task, and what its answers mean
 //   offload/pool_blame.cpp      a process has died: who is to blame, who runs again
+//   offload/pool_stream.cpp     workers that belong to a stream for a while
 //   offload/pool_lifecycle.cpp  zygote and workers: started, replaced, given up
 #pragma once
 
@@ -40,6 +41,12 @@ class pool_core {
   bool submit(pool_task& task) noexcept;
   cancel_result cancel(pool_task& task) noexcept;
   void time_is_over(pool_task& task) noexcept;
+  void drop(pool_task& task) noexcept;
+
+  // For streams.
+
+  void lease_begins() noexcept;
+  void lease_ends(worker_lease& lease, bool is_clean) noexcept;
 
   // For watches: called from a completion, so they wake tasks and resume none.
 
@@ -64,6 +71,7 @@ class pool_core {
   /// In a few words, for dump_tasks().
   std::string summary() const;
   std::size_t worker_count() const noexcept { return options_.workers(); }
+  const pool_options& options() const noexcept { return options_; }
 
  private:
   class control_watch;
@@ -106,6 +114,8 @@ class pool_core {
   };
 
   // pool_core.cpp
+  bool refuse(pool_task& task, task_outcome how, std::exception_ptr why) noexcept;
+  void count_in(pool_task& task) noexcept;
   void finish(pool_task& task, task_outcome how, std::exception_ptr failure) noexcept;
   void finish_cancelled(pool_task& task) noexcept;
   void forget(pool_task& task) noexcept;
@@ -139,6 +149,11 @@ class pool_core {
   void blame(pool_task& task, const worker_crashed& death) noexcept;
   void bury_with_zygote(worker_slot& slot) noexcept;
 
+  // pool_stream.cpp
+  bool submit_to_lease(pool_task& task) noexcept;
+  void lease_to(worker_lease& lease, worker_slot& slot) noexcept;
+  void lose(worker_slot& slot, std::exception_ptr why) noexcept;
+
   // pool_lifecycle.cpp
   void start_zygote();
   void zygote_died() noexcept;
@@ -162,6 +177,7 @@ class pool_core {
 
   task_queue queue_;
   std::size_t outstanding_ = 0;  ///< tasks that wait or run
+  std::size_t leases_ = 0;       ///< streams that are read
   std::size_t prefetched_ = 0;   ///< tasks that lie behind another one at their worker
   event idle_;
   function_profiles profiles_;

@@ -12,6 +12,8 @@
 
 namespace ringmill::detail {
 
+class worker_lease;
+
 /// Outlives the processes that fill it one after the other; `generation` tells them apart.
 class worker_slot {
  public:
@@ -20,6 +22,7 @@ class worker_slot {
     starting,  ///< asked for, and not ready yet
     idle,
     running,  ///< it has tasks
+    leased,   ///< it has none, and belongs to a stream
     dying,    ///< killed, or known to be dead; nothing that it writes counts any more
   };
 
@@ -68,6 +71,7 @@ class worker_slot {
   time_point head_since;                ///< when the task that it runs was begun
   duration backlog = duration::zero();  ///< what the tasks behind that are expected to take
   pool_task* condemned = nullptr;       ///< cancelled while it ran: it ends with the process
+  worker_lease* lease = nullptr;        ///< the stream's that it belongs to
 
   std::uint64_t answered = 0;
   time_point born;

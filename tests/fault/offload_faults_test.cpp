@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -43,6 +44,7 @@ class tally {
   int wrong = 0;
   int crashed = 0;
   int late = 0;
+  int thrown = 0;  ///< what a fault point throws
   int other = 0;
 };
 
@@ -70,6 +72,8 @@ rm::task<> one_task(rm::process_pool& pool, int number, rm::duration patience, t
     ++to.crashed;
   } catch (const rm::deadline_exceeded&) {
     ++to.late;
+  } catch (const std::runtime_error& error) {
+    ++(std::string(error.what()) == "thrown by a fault point" ? to.thrown : to.other);
   } catch (const std::exception& error) {
     MESSAGE(std::string(error.what()));
     ++to.other;
@@ -78,9 +82,9 @@ rm::task<> one_task(rm::process_pool& pool, int number, rm::duration patience, t
 
 constexpr int tasks_of_a_load = 64;
 
-/// A pool, many tasks at once, and the end of the pool.
+/// A pool, many tasks at once, workers that are replaced meanwhile (so the zygote reaps some), and the end of the pool.
 rm::task<> load(tally& to, rm::duration patience) {
-  rm::process_pool pool(rm::pool_options().workers(2).start_timeout(patience).quarantine(0ms));
+  rm::process_pool pool(rm::pool_options().workers(2).start_timeout(patience).quarantine(0ms).recycle_after_tasks(20));
   rm::nursery tasks;
   co_await tasks.run([&]() -> rm::task<> {
     for (int i = 0; i < tasks_of_a_load; ++i) {
@@ -116,6 +120,7 @@ constexpr place places[] = {
     {"call_taken", 0},     {"call_begun", 1},       {"call_done", 1},          {"answer_made", 1},
     {"answer_written", 1}, {"answer_published", 1}, {"call_answered", 1},      {"zygote_begun", 2},
     {"zygote_greeted", 2}, {"zygote_asked", 2},     {"zygote_forked", 2},      {"zygote_spawned", 2},
+    {"zygote_reaped", 2},  {"zygote_reported", 2},
 };
 
 void check_load_with(const std::string& where, const std::string& how, int victims) {
@@ -130,8 +135,9 @@ void check_load_with(const std::string& where, const std::string& how, int victi
   }
   CHECK(all.wrong == 0);
   CHECK(all.other == 0);
-  CHECK(all.right + all.crashed + all.late == tasks_of_a_load);
-  CHECK(all.crashed + all.late <= victims);
+  CHECK(all.right + all.crashed + all.late + all.thrown == tasks_of_a_load);
+  CHECK(all.crashed + all.late + all.thrown <= victims);
+  if (how != "throw") CHECK(all.thrown == 0);
   CHECK(support::open_descriptors() == before);
   CHECK(children().empty());
 }
@@ -142,6 +148,11 @@ TEST_CASE("a worker or zygote that is killed, exits or aborts at any step costs 
   for (const place& one : places) {
     for (const char* how : {"kill", "exit", "abort"}) check_load_with(one.where, how, one.victims);
   }
+}
+
+TEST_CASE(
+    "an exception at any step is an error of the task, or the end of the process: it costs no more than a crash") {
+  for (const place& one : places) check_load_with(one.where, "throw", one.victims);
 }
 
 TEST_CASE("one that stops at any step is found by time, and costs at most the task that it has") {

@@ -5,6 +5,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <stdexcept>
 #include <string_view>
 
 #include <ringmill/offload/detail/fault_point.hpp>
@@ -29,13 +30,14 @@ bool takes_token(const char* where) {
 
 namespace ringmill::detail {
 
-void fault_point(const char* where) noexcept {
+void fault_point(const char* where) {
   if (!takes_token(where)) return;
   const std::string_view how = value_of(how_variable);
   if (how == "kill") raise(SIGKILL);
   if (how == "stop") raise(SIGSTOP);
   if (how == "exit") _exit(3);
   if (how == "abort") std::abort();
+  if (how == "throw") throw std::runtime_error("thrown by a fault point");
 }
 
 bool shortage_point(const char* where) noexcept {

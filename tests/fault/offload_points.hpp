@@ -9,8 +9,8 @@
 namespace fault {
 
 /// While it lives, the first process that comes to `where` (host, zygote or worker) does `how`: "kill", "stop", "exit",
-/// "abort"; or, at a place of a shortage, "fail". Only the first, and only once: it takes the token, a file, away. With
-/// `wait` there is none until `release`: for what is to happen when the pool is already there.
+/// "abort", "throw"; or, at a place of a shortage, "fail". Only the first, and only once: it takes the token, a file,
+/// away. With `wait` there is none until `release`: for what is to happen when the pool is already there.
 class armed_point {
  public:
   armed_point(const std::string& where, const std::string& how, bool wait = false);

@@ -12,7 +12,7 @@
 
 namespace rm = ringmill;
 using namespace std::chrono_literals;
-using support::on_each_kernel;
+using support::on_each_pool_kernel;
 
 namespace of_cancel {
 
@@ -51,7 +51,7 @@ rm::pool_options one_worker() { return rm::pool_options().workers(1); }
 }  // namespace
 
 TEST_CASE("at its run_timeout a task fails at once, and its worker is killed") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker());
     const int worker = co_await pool.run<&pid>();
     bool was_running = false;
@@ -72,7 +72,7 @@ TEST_CASE("at its run_timeout a task fails at once, and its worker is killed") {
 }
 
 TEST_CASE("the run_timeout begins when the task begins, not when it is queued") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker());
     rm::nursery tasks;
     int steps_done = 0;
@@ -89,7 +89,7 @@ TEST_CASE("the run_timeout begins when the task begins, not when it is queued") 
 }
 
 TEST_CASE("a worker that is stopped, which its pidfd does not tell, is killed at the deadline") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker());
     const int worker = co_await pool.run<&pid>();
     kill(worker, SIGSTOP);
@@ -100,7 +100,7 @@ TEST_CASE("a worker that is stopped, which its pidfd does not tell, is killed at
 }
 
 TEST_CASE("with a grace, a function that sees its cancel may return what it has") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker());
     const int worker = co_await pool.run<&pid>();
     const std::optional<int> looks =
@@ -114,7 +114,7 @@ TEST_CASE("with a grace, a function that sees its cancel may return what it has"
 }
 
 TEST_CASE("stop_if_cancelled ends the function, its task is cancelled, and the worker lives") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker().cancel_grace(10s));
     const int worker = co_await pool.run<&pid>();
     const bool ended = co_await rm::move_on_after(10ms, pool.run<&stop_when_cancelled>());
@@ -127,7 +127,7 @@ TEST_CASE("stop_if_cancelled ends the function, its task is cancelled, and the w
 }
 
 TEST_CASE("after the grace a function that does not look is killed, and its process is gone when the cancel ends") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker());
     const int worker = co_await pool.run<&pid>();
     const bool ended = co_await rm::move_on_after(5ms, pool.run<&hang>(rm::call_options().cancel_grace(20ms)));
@@ -139,7 +139,7 @@ TEST_CASE("after the grace a function that does not look is killed, and its proc
 }
 
 TEST_CASE("progress comes while the function runs, in order, and the end of it always") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker());
     std::vector<double> seen;
     co_await pool.run<&in_steps>(rm::call_options().on_progress([&](double done) { seen.push_back(done); }), 30);
@@ -156,7 +156,7 @@ TEST_CASE("outside of a worker nothing is cancelled and nobody listens") {
 }
 
 TEST_CASE("a task that was given to a worker behind another one is cancelled without harm to that") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker());
     const int worker = co_await pool.run<&pid>();
     for (int i = 0; i < 10; ++i) co_await pool.run<&pid>();  // now it is known to be short

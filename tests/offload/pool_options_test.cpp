@@ -13,7 +13,7 @@
 
 namespace rm = ringmill;
 using namespace std::chrono_literals;
-using support::on_each_kernel;
+using support::on_each_pool_kernel;
 
 namespace of_options {
 
@@ -54,7 +54,7 @@ rm::pool_options one_worker() { return rm::pool_options().workers(1); }
 }  // namespace
 
 TEST_CASE("a task that waits longer than its queue_timeout never runs") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker());
     rm::nursery tasks;
     co_await tasks.run([&]() -> rm::task<> {
@@ -76,7 +76,7 @@ TEST_CASE("a task that waits longer than its queue_timeout never runs") {
 }
 
 TEST_CASE("a higher priority goes first, and first in first out within one") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker());
     std::vector<int> order;
     const auto call = [](rm::process_pool& in, rm::task_priority level, int number,
@@ -97,7 +97,7 @@ TEST_CASE("a higher priority goes first, and first in first out within one") {
 }
 
 TEST_CASE("try_run says queue_full by number and by bytes, where run waits") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker().queue_limit(2).queue_bytes(100'000));
     co_await pool.run<&pid>();
     rm::nursery tasks;
@@ -120,7 +120,7 @@ TEST_CASE("try_run says queue_full by number and by bytes, where run waits") {
 }
 
 TEST_CASE("the initializer runs in each worker before its first task") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker().initializer<&prepare>());
     const int seen = co_await pool.run<&what_was_prepared>();
     CHECK(seen == 42);
@@ -129,7 +129,7 @@ TEST_CASE("the initializer runs in each worker before its first task") {
 }
 
 TEST_CASE("an initializer that fails ends the pool after ten attempts, with what it says on standard error") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     std::string said;
     rm::process_pool pool(
         one_worker().initializer<&fail_to_prepare>().on_stderr([&](pid_t, std::string_view text) { said += text; }));
@@ -142,7 +142,7 @@ TEST_CASE("an initializer that fails ends the pool after ten attempts, with what
 }
 
 TEST_CASE("a worker is replaced after so many tasks, and no task notices") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker().recycle_after_tasks(10));
     std::set<int> pids;
     for (int i = 0; i < 100; ++i) pids.insert(co_await pool.run<&pid>());
@@ -155,7 +155,7 @@ TEST_CASE("a worker is replaced after so many tasks, and no task notices") {
 }
 
 TEST_CASE("a worker that has grown too large, or too old, is replaced") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool large(one_worker().recycle_above_memory(256 << 20));
     const int before = co_await large.run<&hoard_memory>(300);
     co_await rm::sleep_for(110ms);
@@ -173,7 +173,7 @@ TEST_CASE("a worker that has grown too large, or too old, is replaced") {
 }
 
 TEST_CASE("a spare takes over while the dead worker is replaced, and no more than `workers` run at once") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker().warm_spares(1));
     const std::vector<int> pids = co_await support::all_workers(pool, 2);
     co_await pool.run<&doubled>(1);
@@ -192,7 +192,7 @@ TEST_CASE("a spare takes over while the dead worker is replaced, and no more tha
 }
 
 TEST_CASE("what workers write to standard error comes to the sink with their pid") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     std::string said;
     int who = 0;
     rm::process_pool pool(one_worker().on_stderr([&](pid_t worker, std::string_view text) {
@@ -209,7 +209,7 @@ TEST_CASE("what workers write to standard error comes to the sink with their pid
 }
 
 TEST_CASE("a worker shows the pool's name") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker().name("thumbnails"));
     const std::string name = co_await pool.run<&process_name>();
     CHECK(name == "thumbnails");
@@ -217,8 +217,9 @@ TEST_CASE("a worker shows the pool's name") {
 }
 
 TEST_CASE("a pool that is shut down ends what waits and runs, in time or by force") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker());
+    co_await pool.run<&doubled>(1);  // the worker is up
     int finished = 0;
     int cut_off = 0;
     const auto call = [](rm::process_pool& in, int ms, int& well, int& badly) -> rm::task<> {
@@ -245,7 +246,7 @@ TEST_CASE("a pool that is shut down ends what waits and runs, in time or by forc
 }
 
 TEST_CASE("drain comes back when nothing is left to do") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker());
     co_await pool.drain();
     rm::nursery tasks;
@@ -259,7 +260,7 @@ TEST_CASE("drain comes back when nothing is left to do") {
 }
 
 TEST_CASE("statistics say what is there, and how long it took") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker().name("numbers"));
     for (int i = 0; i < 10; ++i) co_await pool.run<&sleep_ms>(2);
     const rm::pool_statistics stats = pool.stats();

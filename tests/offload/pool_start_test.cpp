@@ -21,7 +21,7 @@
 
 namespace rm = ringmill;
 using namespace std::chrono_literals;
-using support::on_each_kernel;
+using support::on_each_pool_kernel;
 
 namespace of_start {
 
@@ -126,7 +126,7 @@ TEST_CASE("a pool starts when the program's file was deleted or replaced") {
 }
 
 TEST_CASE("overloads, and functions with a name of their own") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(rm::pool_options().workers(1));
     const double sum = co_await pool.run<static_cast<double (*)(double, double)>(&add)>(0.5, 0.25);
     CHECK(sum == 0.75);
@@ -136,7 +136,7 @@ TEST_CASE("overloads, and functions with a name of their own") {
 }
 
 TEST_CASE("a type of the user's crosses by its own codec, alone and inside of others") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(rm::pool_options().workers(1));
     const std::vector<int> two = {3, 1};
     const std::vector<int> others = {2, 0};
@@ -154,7 +154,7 @@ TEST_CASE("a type of the user's crosses by its own codec, alone and inside of ot
 }
 
 TEST_CASE("a worker_local lasts from task to task, is each worker's own, and begins anew in the next") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(rm::pool_options().workers(1));
     for (const int expected : {101, 102, 103}) {
       const int counted = co_await pool.run<&count_call>();
@@ -177,7 +177,7 @@ TEST_CASE("a pool in a program with other threads, which allocate and hold locks
       }
     });
   }
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(rm::pool_options().workers(2));
     for (int i = 0; i < 50; ++i) {
       if (i % 10 == 0) {
@@ -192,7 +192,7 @@ TEST_CASE("a pool in a program with other threads, which allocate and hold locks
 }
 
 TEST_CASE("two pools at once, and one after the other, have nothing to do with each other") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool first(rm::pool_options().workers(1));
     const int one = co_await first.run<&pid>();
     {

@@ -1,10 +1,12 @@
-// What the tests of the pool share: processes that are there or not, and outcomes that add up.
+// What the tests of the pool share: the kernels that they run on, processes that are there or not, and outcomes that
+// add up.
 #pragma once
 
 #include <doctest/doctest.h>
 
 #include <chrono>
 #include <fstream>
+#include <memory>
 #include <numeric>
 #include <string>
 #include <thread>
@@ -13,9 +15,30 @@
 #include <ringmill/offload/process_pool.hpp>
 #include <ringmill/ringmill.hpp>
 
+#include "../support/forwarding_kernel.hpp"
 #include "../support/kernels.hpp"
 
 namespace support {
+
+/// One that is older than Linux 6.7, as a pool sees it: its workers ring an eventfd.
+class kernel_without_futex final : public forwarding_kernel {
+ public:
+  using forwarding_kernel::forwarding_kernel;
+  bool supports(unsigned opcode) const noexcept override {
+    return opcode != ringmill::futex_wait_op::opcode && forwarding_kernel::supports(opcode);
+  }
+};
+
+/// Runs `body()`, which gives a task<>, on each kernel, once with the futex operation (if it is there) and once
+/// without.
+template <class Body>
+void on_each_pool_kernel(Body body) {
+  on_each_kernel(body);
+  for (const kernel_factory& factory : all_kernels()) {
+    CAPTURE(factory.name() + " without the futex operation");
+    ringmill::run_on(std::make_unique<kernel_without_futex>(factory.make()), body());
+  }
+}
 
 /// Is there such a process, and not as a zombie?
 inline bool is_alive(int pid) {
