@@ -5,8 +5,8 @@
 // kernel says "not now" it is asked when. And a pipe whose reader has gone raises SIGPIPE, which ends the process: here
 // it does not.
 //
-// Before Linux 6.18 such a write is a poll and a handful of system calls; before 6.4 that of a blocking pipe, and of a terminal,
-// takes a worker thread of the kernel.
+// Before Linux 6.18 such a write is a poll and a handful of system calls; before 6.4 that of a blocking pipe, and of a
+// terminal, takes a worker thread of the kernel.
 #pragma once
 
 #include <cstddef>
