@@ -50,7 +50,9 @@ rm::task<> count_all(std::vector<std::string> paths, std::size_t most) {
   // Which comes first makes no difference to a sum.
   co_await pool.map_each<&count_words>(paths, add, rm::map_options().as_completed());
   std::vector<std::pair<std::string, std::uint64_t>> sorted(total.begin(), total.end());
-  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
+    return a.second != b.second ? a.second > b.second : a.first < b.first;
+  });
   sorted.resize(std::min(sorted.size(), most));
   for (const auto& [word, count] : sorted) {
     std::printf("%llu %s\n", static_cast<unsigned long long>(count), word.c_str());
