@@ -88,7 +88,9 @@ int run_copy(const char* test) {
   for (char** one = environ; *one; ++one) environment.push_back(*one);
   environment.push_back(const_cast<char*>(setting.c_str()));
   environment.push_back(nullptr);
-  char* const arguments[] = {const_cast<char*>(file.c_str()), const_cast<char*>(filter.c_str()), nullptr};
+  // Says nothing if it succeeds: what it says would be counted with the other tests.
+  char* const arguments[] = {const_cast<char*>(file.c_str()), const_cast<char*>("--minimal"),
+                             const_cast<char*>(filter.c_str()), nullptr};
   pid_t child = 0;
   REQUIRE(posix_spawn(&child, file.c_str(), nullptr, nullptr, arguments, environment.data()) == 0);
   int status = 0;
