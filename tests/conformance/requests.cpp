@@ -10,6 +10,7 @@
 
 #include <ringmill/io/detail/opcodes.hpp>
 
+#include "answers.hpp"
 #include "raw_op.hpp"
 #include "scenario.hpp"
 

@@ -110,7 +110,4 @@ request link(std::string from, std::string to);
 request symlink(std::string target, std::string path);
 request splice(int from, int to, unsigned size, std::int64_t from_offset = -1, std::int64_t to_offset = -1);
 
-/// "IN|HUP"
-std::string events_text(unsigned events);
-
 }  // namespace conformance

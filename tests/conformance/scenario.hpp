@@ -27,6 +27,7 @@
 #include <initializer_list>
 #include <memory>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,7 @@
 #include <ringmill/io/unix_address.hpp>
 #include <ringmill/runtime/task.hpp>
 
+#include "answers.hpp"
 #include "raw_op.hpp"
 #include "requests.hpp"
 
@@ -72,6 +74,12 @@ class pipe_ends {
   pipe_ends(int read_end, int write_end) noexcept : reader(read_end), writer(write_end) {}
   int reader;
   int writer;
+};
+
+/// Not a failure: what a scenario is about is not there.
+class skipped : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
 };
 
 /// Where a scenario takes place: a ring on the kernel under test, with an empty directory. It closes all descriptors
@@ -182,8 +190,5 @@ void conforms(play scenario, std::initializer_list<const char*> expected);
 class bare_kernel;
 /// The same for a kernel without a ring, of 8 submission and 16 completion entries (bare_kernel.hpp).
 void conforms_bare(void (*scenario)(bare_kernel&, transcript&), std::initializer_list<const char*> expected);
-
-/// "-ECONNRESET" is "ECONNRESET"; anything else its number.
-std::string answer_text(int result);
 
 }  // namespace conformance
