@@ -24,6 +24,7 @@ FOLDER = pathlib.Path(__file__).resolve().parent
 COMMITTED = FOLDER / "instructions.json"
 TOLERANCE = 0.03
 SKIPPED = 77  # for meson
+ABOVE_MAIN = ("(below main)", "__libc_start_main", "0x")
 LINE = re.compile(r"^\s*([\d,]+) \(.*?\)\s+\S+?:(.*?)(?: \[.*\])?$")
 
 
@@ -70,6 +71,8 @@ def by_function(file):
                            check=True, capture_output=True, text=True).stdout
     found = {}
     for match in filter(None, map(LINE.match, table.splitlines())):
+        if match[2].startswith(ABOVE_MAIN):  # with all that they call
+            continue
         found[match[2]] = found.get(match[2], 0) + int(match[1].replace(",", ""))
     return found
 

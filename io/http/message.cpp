@@ -1,6 +1,5 @@
 #include <ringmill/io/http/message.hpp>
 
-#include <charconv>
 #include <stdexcept>
 
 #include <ringmill/io/http/characters.hpp>
@@ -19,12 +18,6 @@ void check_field(std::string_view name, std::string_view value) {
   if (!all_are(value, detail::value_character)) {
     throw std::invalid_argument("http: the value of the field " + std::string(name) + " has a control character");
   }
-}
-
-void append_number(std::string& out, int number) {
-  char digits[16];
-  const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-  out.append(digits, end);
 }
 
 void append_fields(std::string& out, const fields& list) {
@@ -120,16 +113,38 @@ void append_head(std::string& out, const request& message) {
 }
 
 void append_head(std::string& out, const response& message) {
+  detail::check_status_line(message);
+  detail::append_status_line(out, message);
+  append_fields(out, message.fields);
+}
+
+void detail::check_status_line(const response& message) {
   if (message.status < 100 || message.status > 999) {
     throw std::invalid_argument("http: a status has three digits, not " + std::to_string(message.status));
   }
-  if (!all_are(message.reason, detail::value_character)) {
+  if (!all_are(message.reason, value_character)) {
     throw std::invalid_argument("http: a reason phrase with a control character");
   }
-  out.append(message.version_minor == 0 ? "HTTP/1.0 " : "HTTP/1.1 ");
-  append_number(out, message.status);
-  out.append(" ").append(message.reason.empty() ? reason_phrase(message.status) : message.reason).append("\r\n");
-  append_fields(out, message.fields);
+}
+
+void detail::append_status_line(std::string& out, const response& message) {
+  const auto digit = [](int number) { return static_cast<char>('0' + number % 10); };
+  const int status = message.status;
+  const char begin[] = {'H',
+                        'T',
+                        'T',
+                        'P',
+                        '/',
+                        '1',
+                        '.',
+                        message.version_minor == 0 ? '0' : '1',
+                        ' ',
+                        digit(status / 100),
+                        digit(status / 10),
+                        digit(status),
+                        ' '};
+  out.append(begin, sizeof begin);
+  out.append(message.reason.empty() ? reason_phrase(status) : message.reason).append("\r\n");
 }
 
 std::string_view reason_phrase(int status) noexcept {

@@ -129,6 +129,13 @@ class response {
 RINGMILL_API void append_head(std::string& out, const request& message);
 RINGMILL_API void append_head(std::string& out, const response& message);
 
+namespace detail {
+/// Throws as `append_head` does.
+void check_status_line(const response& message);
+/// "HTTP/1.1 200 OK", of what was checked, and the end of the line.
+void append_status_line(std::string& out, const response& message);
+}  // namespace detail
+
 /// "Not Found" for 404; "Unknown" for what RFC 9110 does not name.
 RINGMILL_API std::string_view reason_phrase(int status) noexcept;
 

@@ -38,10 +38,7 @@ response plain(int status) {
 void check(const response& given) {
   if (given.status < 200)
     throw std::invalid_argument("http: a handler gave the status " + std::to_string(given.status));
-  std::string head;
-  response line(given.status);
-  line.reason = given.reason;
-  append_head(head, line);
+  detail::check_status_line(given);
 }
 
 void print_error(const std::exception_ptr& error, const request& about) {
@@ -118,23 +115,37 @@ response server::refuse(std::string_view method, std::string_view path) const {
 }
 
 task<response> server::answer(request message) const {
+  response given;
+  task<> answering = answer(message, given);
+  co_await std::move(answering);
+  co_return given;
+}
+
+/// By reference, since moving a request, five strings and lists, costs as much as parsing a small one. What it was
+/// moved into is gone when its handler has thrown, so what is said of it then is copied before.
+task<> server::answer(request& message, response& into) const {
   const std::string_view path = path_of(message.target);
   const entry* const route = find(message.method, path);
-  if (!route) co_return refuse(message.method, path);
-  request about(message.method, message.target);
+  if (!route) {
+    into = refuse(message.method, path);
+    co_return;
+  }
+  const std::string method = message.method;
+  const std::string target = message.target;
   try {
     task<response> answering = route->answer(std::move(message));
-    response given = co_await std::move(answering);
-    check(given);
-    co_return given;
+    into = co_await std::move(answering);
+    check(into);
+    co_return;
   } catch (...) {
+    const request about(method, target);
     if (options_.on_error()) {
       options_.on_error()(std::current_exception(), about);
     } else {
       print_error(std::current_exception(), about);
     }
   }
-  co_return plain(500);
+  into = plain(500);
 }
 
 task<> server::serve_one(server* self, tcp_stream peer, semaphore::permit) {

@@ -28,6 +28,10 @@
 
 namespace ringmill::http {
 
+namespace detail {
+class server_connection;
+}
+
 /// Serves any number of connections. Belongs to one loop; must not be destroyed or given routes while it serves.
 class RINGMILL_API server {
  public:
@@ -56,6 +60,7 @@ class RINGMILL_API server {
   std::size_t connections() const noexcept { return connections_; }
 
  private:
+  friend class detail::server_connection;
   class entry {
    public:
     entry(std::string with_method, std::string with_path, bool prefix, handler with_answer);
@@ -68,6 +73,7 @@ class RINGMILL_API server {
 
   static task<> serve_one(server* self, tcp_stream peer, semaphore::permit place);
   task<> accept_for_ever(tcp_listener& listener, nursery& connections, semaphore& places);
+  task<> answer(request& message, response& into) const;
   const entry* find(std::string_view method, std::string_view path) const noexcept;
   response refuse(std::string_view method, std::string_view path) const;
 

@@ -1,8 +1,10 @@
 #include <ringmill/io/http/server_connection.hpp>
 
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <ctime>
+#include <iterator>
 #include <span>
 #include <string>
 #include <utility>
@@ -39,10 +41,11 @@ int status_of(parse_error error) noexcept {
   }
 }
 
-/// "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 5.6.7), made once a second.
-std::string_view date_now() {
+/// "Date: Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 5.6.7) and the end of the line, made once a second.
+std::string_view date_line() {
   thread_local std::time_t made_for = -1;
-  thread_local char text[32];
+  thread_local char text[48];
+  thread_local std::size_t size = 0;
   const duration since_1970 = ring::current().backend().wall_clock();
   const auto now = static_cast<std::time_t>(std::chrono::floor<std::chrono::seconds>(since_1970).count());
   if (now != made_for) {
@@ -52,12 +55,27 @@ std::string_view date_now() {
     static constexpr const char* days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static constexpr const char* months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                              "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    char format[32];
-    std::snprintf(format, sizeof format, "%s, %%d %s %%Y %%H:%%M:%%S GMT", days[parts.tm_wday], months[parts.tm_mon]);
-    std::strftime(text, sizeof text, format, &parts);
+    char format[48];
+    std::snprintf(format, sizeof format, "Date: %s, %%d %s %%Y %%H:%%M:%%S GMT\r\n", days[parts.tm_wday],
+                  months[parts.tm_mon]);
+    size = std::strftime(text, sizeof text, format, &parts);
     made_for = now;
   }
-  return text;
+  return {text, size};
+}
+
+/// What the server says itself, whatever a handler has said.
+bool is_framing(std::string_view name) noexcept {
+  switch (name.size()) {
+    case 10:
+      return equal_ignoring_case(name, "connection");
+    case 14:
+      return equal_ignoring_case(name, "content-length");
+    case 17:
+      return equal_ignoring_case(name, "transfer-encoding");
+    default:
+      return false;
+  }
 }
 
 }  // namespace
@@ -69,11 +87,10 @@ duration server_connection::time_left(time_point deadline) const { return deadli
 
 task<> server_connection::run() {
   while (open_) {
-    request message;
-    task<reading> read = read_request(message);
+    task<reading> read = read_request();
     const reading outcome = co_await std::move(read);
     if (outcome == reading::complete) {
-      task<> answered = answer(std::move(message));
+      task<> answered = answer();
       co_await std::move(answered);
       parser_.reset();
     } else {
@@ -85,14 +102,14 @@ task<> server_connection::run() {
   }
 }
 
-task<server_connection::reading> server_connection::read_request(request& into) {
+task<server_connection::reading> server_connection::read_request() {
   const server_options& options = server_.options();
   bool was_idle = is_idle();
   bool had_head = false;
-  std::string body;
+  body_.clear();
   time_point deadline =
       saturating_add(loop::current().now(), was_idle ? options.idle_timeout() : options.head_timeout());
-  while (!parser_.message_complete() && !parser_.error()) {
+  while (!parser_.message_complete() && parser_.error_value() == parse_error::none) {
     if (begin_ == end_) {
       begin_ = end_ = 0;
       const auto room = std::as_writable_bytes(std::span(buffer_));
@@ -108,7 +125,7 @@ task<server_connection::reading> server_connection::read_request(request& into) 
     }
     const parse_result step = parser_.parse(std::string_view(buffer_.data() + begin_, end_ - begin_));
     begin_ += step.consumed;
-    body.append(step.body);
+    body_.append(step.body);
     if (!had_head && parser_.head_complete() && !parser_.message_complete()) {
       had_head = true;
       deadline = saturating_add(loop::current().now(), options.body_timeout());
@@ -116,10 +133,7 @@ task<server_connection::reading> server_connection::read_request(request& into) 
       co_await std::move(continued);
     }
   }
-  if (parser_.error()) co_return reading::failed;
-  into = parser_.take();
-  into.body = std::move(body);
-  co_return reading::complete;
+  co_return parser_.error_value() == parse_error::none ? reading::complete : reading::failed;
 }
 
 /// A client that asked whether it may send its body is told so, unless it has begun already (RFC 9110 10.1.1).
@@ -131,17 +145,20 @@ task<> server_connection::continue_if_expected() {
   co_await with_timeout(server_.options().write_timeout(), stream_.write_all("HTTP/1.1 100 Continue\r\n\r\n"));
 }
 
-task<> server_connection::answer(request message) {
+task<> server_connection::answer() {
   const bool keep = parser_.keep_alive();
-  const std::string method = message.method;
+  request message = parser_.take();
+  message.body = std::move(body_);
+  const bool wants_body = message.method != "HEAD";
   const auto expects = message.fields.find("expect");
-  const bool fails_expectation = expects && !equal_ignoring_case(*expects, "100-continue");
   response given(417);
-  if (!fails_expectation) {
-    task<response> answering = server_.answer(std::move(message));
-    given = co_await std::move(answering);
+  if (!expects || equal_ignoring_case(*expects, "100-continue")) {
+    task<> answering = server_.answer(message, given);
+    co_await std::move(answering);
   }
-  task<> written = write(method, std::move(given), keep);
+  given.version_minor = 1;
+  const bool has_body = given.status != 204 && given.status != 304;
+  task<> written = write(given, keep, wants_body && has_body);
   co_await std::move(written);
 }
 
@@ -151,32 +168,41 @@ task<> server_connection::refuse(reading why) {
   told.body = why == reading::late ? "request timeout" : parser_.error().message();
   told.body += '\n';
   told.fields.add("Content-Type", "text/plain");
-  task<> written = write("", std::move(told), false);
+  task<> written = write(told, false, true);
   co_await std::move(written);
   task<> drained = drain();
   co_await std::move(drained);
 }
 
-task<> server_connection::write(std::string_view method, response message, bool keep) {
-  const int status = message.status;
+/// Into out_: what the handler has said but for the framing, and the rest.
+void server_connection::append_head(const response& message, bool keep) {
+  append_status_line(out_, message);
+  bool has_date = false;
+  for (const auto [name, value] : message.fields) {
+    if (is_framing(name)) continue;
+    has_date = has_date || equal_ignoring_case(name, "date");
+    out_.append(name).append(": ").append(value).append("\r\n");
+  }
+  if (!has_date) out_.append(date_line());
+  if (message.status != 204 && message.status != 304) {
+    char digits[24];
+    char* const end = std::to_chars(digits, std::end(digits), message.body.size()).ptr;
+    out_.append("Content-Length: ").append(digits, end).append("\r\n");
+  }
+  out_.append(keep ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");
+}
+
+task<> server_connection::write(const response& message, bool keep, bool has_body) {
   keep = keep && !message.fields.contains_token("connection", "close");
-  message.version_minor = 1;
-  message.fields.erase("transfer-encoding");
-  message.fields.erase("content-length");
-  message.fields.erase("connection");
-  if (!message.fields.contains("date")) message.fields.add("Date", date_now());
-  if (status != 204 && status != 304) message.fields.add("Content-Length", std::to_string(message.body.size()));
-  message.fields.add("Connection", keep ? "keep-alive" : "close");
-  const bool sends_body = method != "HEAD" && status != 204 && status != 304;
   open_ = open_ && keep;
   out_.clear();
-  append_head(out_, message);
+  append_head(message, keep);
   // A small body goes out with the head; copying a large one would cost more than the second system call.
   const bool in_one = message.body.size() <= buffer_size;
-  if (sends_body && in_one) out_ += message.body;
+  if (has_body && in_one) out_ += message.body;
   const duration limit = server_.options().write_timeout();
   co_await with_timeout(limit, stream_.write_all(out_));
-  if (sends_body && !in_one) co_await with_timeout(limit, stream_.write_all(message.body));
+  if (has_body && !in_one) co_await with_timeout(limit, stream_.write_all(message.body));
 }
 
 /// Reads on for a while before closing: closing with unread bytes makes the kernel send a reset, and that can destroy

@@ -27,10 +27,11 @@ class server_connection {
   /// How reading a request ended.
   enum class reading { complete, closed, failed, late };
 
-  task<reading> read_request(request& into);
-  task<> answer(request message);
+  task<reading> read_request();
+  task<> answer();
   task<> refuse(reading why);
-  task<> write(std::string_view method, response message, bool keep);
+  void append_head(const response& message, bool keep);
+  task<> write(const response& message, bool keep, bool has_body);
   task<> continue_if_expected();
   task<> drain();
   bool is_idle() const noexcept { return !parser_.started() && begin_ == end_; }
@@ -42,6 +43,7 @@ class server_connection {
   std::vector<char> buffer_;
   std::size_t begin_ = 0;  ///< of the bytes in the buffer that wait for the parser
   std::size_t end_ = 0;
+  std::string body_;  ///< of the request that is read
   std::string out_;
   bool open_ = true;
 };
