@@ -42,7 +42,7 @@ class kernel {
 
   virtual const ring_arrays& arrays() const noexcept = 0;
   virtual time_point now() noexcept = 0;
-  /// The time of day, since 1970-01-01 00:00 UTC; it may be set back.
+  /// The time of day, since 1970-01-01 00:00 UTC, at the last tick of Linux: up to 10 ms ago. It may be set back.
   virtual duration wall_clock() noexcept = 0;
   /// Fills `bytes` with what nobody can foresee; a simulated kernel gives the same again for the same seed.
   virtual int random(void* bytes, std::size_t size) = 0;

@@ -3,6 +3,7 @@
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <array>
@@ -92,7 +93,12 @@ class real_kernel final : public kernel {
 
   const ring_arrays& arrays() const noexcept override { return arrays_; }
   time_point now() noexcept override { return std::chrono::steady_clock::now(); }
-  duration wall_clock() noexcept override { return std::chrono::system_clock::now().time_since_epoch(); }
+  /// The coarse clock, of the last tick: some 5 ns instead of 30, for each response of a web server.
+  duration wall_clock() noexcept override {
+    timespec now{};
+    ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+  }
   int random(void* bytes, std::size_t size) override {
     return or_errno(static_cast<int>(::getrandom(bytes, size, 0)));  // up to 256 bytes never come in part
   }

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <ctime>
 #include <iterator>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -107,20 +108,23 @@ task<server_connection::reading> server_connection::read_request() {
   bool was_idle = is_idle();
   bool had_head = false;
   body_.clear();
-  time_point deadline =
-      saturating_add(loop::current().now(), was_idle ? options.idle_timeout() : options.head_timeout());
+  // Of the head, then of the body. Most requests come whole, in one piece, and the clock is not read for them.
+  std::optional<time_point> deadline;
   while (!parser_.message_complete() && parser_.error_value() == parse_error::none) {
     if (begin_ == end_) {
       begin_ = end_ = 0;
       const auto room = std::as_writable_bytes(std::span(buffer_));
       try {
-        const duration left = time_left(deadline);
-        end_ = co_await with_timeout(left, stream_.read_some(room));
+        if (was_idle) {
+          end_ = co_await with_timeout(options.idle_timeout(), stream_.read_some(room));
+        } else {
+          if (!deadline) deadline = saturating_add(loop::current().now(), options.head_timeout());
+          end_ = co_await with_deadline(*deadline, stream_.read_some(room));
+        }
       } catch (const timeout_error&) {
         co_return was_idle ? reading::closed : reading::late;
       }
       if (end_ == 0) co_return reading::closed;
-      if (was_idle) deadline = saturating_add(loop::current().now(), options.head_timeout());
       was_idle = false;
     }
     const parse_result step = parser_.parse(std::string_view(buffer_.data() + begin_, end_ - begin_));
