@@ -31,8 +31,9 @@ LINE = re.compile(r"^\s*([\d,]+) \(.*?\)\s+\S+?:(.*?)(?: \[.*\])?$")
 def compiler():
     """GCC 12.2 for x86_64, say: of other ones the same code has other counts."""
     command = os.environ.get("CXX", "g++").split()[-1]
-    version = subprocess.run([command, "-dumpfullversion"], capture_output=True, text=True).stdout.strip()
     is_clang = "clang" in command
+    asked = "-dumpversion" if is_clang else "-dumpfullversion"
+    version = subprocess.run([command, asked], capture_output=True, text=True).stdout.strip()
     return f"{'clang' if is_clang else 'GCC'} {'.'.join(version.split('.')[:2])} for {platform.machine()}"
 
 
