@@ -51,7 +51,6 @@ void parse_target(const std::string& text, settings& into) {
 settings parse_settings(int argc, char** argv) {
   settings how;
   std::string target;
-  bool has_duration = false;
   CLI::App arguments(explanation);
   arguments.footer(exit_codes);
   arguments.add_option("target", target, "http://HOST:PORT/PATH or HOST:PORT")->required();
@@ -68,7 +67,7 @@ settings parse_settings(int argc, char** argv) {
       ->check(CLI::PositiveNumber)
       ->excludes(warmup);
   arguments.add_option("--rate", how.rate, "requests a second, of all connections together: an open loop")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(0.001, 1e9));
   arguments.add_option("--pipeline", how.pipeline, "requests to send at once on a connection, before their answers")
       ->capture_default_str()
       ->check(CLI::Range(1, 10'000));
@@ -85,10 +84,9 @@ settings parse_settings(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     std::exit(arguments.exit(error) == 0 ? 0 : 2);
   }
-  has_duration = duration->count() > 0;
   if (how.requests) {
     how.warmup = 0;
-    if (!has_duration) how.duration = 1e9;
+    if (duration->count() == 0) how.duration = 1e9;
   }
   parse_target(target, how);
   return how;

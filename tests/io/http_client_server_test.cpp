@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <functional>
 #include <string>
@@ -416,6 +417,42 @@ TEST_CASE("http server: pipelined requests are answered in order, HEAD without a
       CHECK(count(answer, "HEAD /2 ") == 0);
       CHECK(count(answer, "POST / xy") == 1);
       CHECK(answer.ends_with("Connection: close\r\n\r\nGET http://a/3?q "));
+    };
+    co_await with_server(server, body);
+  });
+}
+
+TEST_CASE("http server: the framing of a response is the server's, and all else the handler's") {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    http::server server;
+    server.route("GET", "/own", [](http::request) -> rm::task<http::response> {
+      http::response answer(201, "four");
+      answer.version_minor = 0;
+      answer.reason = "As You Like";
+      answer.fields.add("X-First", "1");
+      answer.fields.add("content-length", "9");
+      answer.fields.add("Transfer-Encoding", "chunked");
+      answer.fields.add("CONNECTION", "upgrade");
+      answer.fields.add("date", "never");
+      answer.fields.add("X-First", "2");
+      co_return answer;
+    });
+    server.route("GET", "/none", [](http::request) -> rm::task<http::response> {
+      http::response answer(304, "no body");
+      answer.fields.add("Connection", "x, Close");
+      co_return answer;
+    });
+    const auto body = [](std::uint16_t port) -> rm::task<> {
+      const std::string answer =
+          co_await raw(port, "GET /own HTTP/1.1\r\nHost: a\r\n\r\nGET /none HTTP/1.1\r\nHost: a\r\n\r\n");
+      const std::string own =
+          "HTTP/1.1 201 As You Like\r\nX-First: 1\r\ndate: never\r\nX-First: 2\r\nContent-Length: 4\r\n"
+          "Connection: keep-alive\r\n\r\nfour";
+      CHECK(answer.substr(0, own.size()) == own);
+      const std::string rest = answer.substr(std::min(own.size(), answer.size()));
+      CHECK(rest.starts_with("HTTP/1.1 304 Not Modified\r\nDate: "));
+      CHECK(rest.ends_with(" GMT\r\nConnection: close\r\n\r\n"));
+      CHECK(count(rest, "Content-Length") == 0);
     };
     co_await with_server(server, body);
   });

@@ -222,6 +222,7 @@ def check_errors():
                         (["http://"], "neither a URL"), (["example.org:80"], "not looked up"), ([], "target"),
                         (["127.0.0.1:1", "--echo", "5", "--connections", "0"], "--connections"),
                         (["http://127.0.0.1:1/", "--echo", "5"], "HOST:PORT"), (["127.0.0.1:1", "--rate", "0"], "--rate"),
+                        (["127.0.0.1:1", "--rate", "1e12"], "--rate"),
                         (["127.0.0.1:1", "--pipeline", "x"], "--pipeline"),
                         (["127.0.0.1:1", "--duration", "-1"], "--duration")):
         done = run(*words)
