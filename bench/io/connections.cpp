@@ -44,7 +44,7 @@ rm::task<double> bytes_of_idle(std::size_t count) {
   co_return each;
 }
 
-double idle_bytes(const effort& how) {
+double idle_connection_bytes(const effort& how) {
   return in_fresh_process([&] {
     rlimit most{};
     getrlimit(RLIMIT_NOFILE, &most);
@@ -64,7 +64,7 @@ struct idle_connection {
   bool is_closing;
 };
 
-double idle_bytes_limit(const effort&) { return sizeof(idle_connection); }
+double idle_connection_bytes_limit(const effort&) { return sizeof(idle_connection); }
 
 rm::task<> accept_and_end(rm::tcp_listener listener) {
   for (;;) const rm::tcp_stream ended = co_await listener.accept();
@@ -73,24 +73,31 @@ rm::task<> accept_and_end(rm::tcp_listener listener) {
 void accept_with_ringmill(int listener) { rm::run_main(accept_and_end(rm::tcp_listener(rm::fd(listener)))); }
 void accept_by_hand(int listener) { limits::echo_server(listener, 64).run(); }
 
-subject accepts(void (*server)(int)) {
-  return [=](const effort& tried) {
-    const server_process under_test(server);
-    const load_figures figures = in_fresh_process([&] {
-      pin_to_core(generators_core);
-      return drive_accepts(under_test.port(), under_test.process(), static_cast<double>(tried.operations(200)) / 200);
-    });
-    return figures.server_cpu;
+measure accepts(std::string name, std::string unit, double load_figures::*figure, bool is_rate) {
+  const auto of = [=](void (*server)(int)) {
+    return [=](const effort& tried) {
+      const server_process under_test(server);
+      const load_figures figures = in_fresh_process([&] {
+        pin_to_core(generators_core);
+        return drive_accepts(under_test.port(), under_test.process(), seconds_of_load(tried));
+      });
+      return figures.*figure;
+    };
   };
+  measure made{std::move(name), std::move(unit), of(accept_with_ringmill), of(accept_by_hand)};
+  made.rounds = 8;
+  made.is_rate = is_rate;
+  return made;
 }
 
 }  // namespace
 
 std::vector<measure> connection_measures() {
-  std::vector<measure> all;
-  all.push_back({"idle_bytes", "bytes", idle_bytes, idle_bytes_limit, 350, 3});
-  all.push_back({"accept_cpu", "us", accepts(accept_with_ringmill), accepts(accept_by_hand), std::nullopt, 8});
-  return all;
+  return {
+      {"idle_connection_bytes", "bytes", idle_connection_bytes, idle_connection_bytes_limit, 350, 3},
+      accepts("accept_rate", "1/s", &load_figures::requests, true),
+      accepts("accept_cpu", "us", &load_figures::server_cpu, false),
+  };
 }
 
 }  // namespace bench

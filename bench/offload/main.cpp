@@ -12,7 +12,7 @@
 #include <ringmill/ringmill.hpp>
 
 #include "../limits/worker_channel.hpp"
-#include "../support/measure.hpp"
+#include "measures.hpp"
 
 namespace rm = ringmill;
 
@@ -212,5 +212,6 @@ int main(int argc, char** argv) {
   all[2].target = 1;
   all[3].least_ratio = 1 / 1.2;
   all[4].target = 1000;
+  all.push_back(bench::mixed_p99());
   return bench::run_program(argc, argv, all);
 }

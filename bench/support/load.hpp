@@ -16,6 +16,10 @@ struct load_figures {
   double generator_busy;  ///< of one core
 };
 
+/// Had the server its core for itself? It is the slower side, so then it was busy nearly all the time; if it was not,
+/// the generator's core did something else.
+inline bool is_undisturbed(const load_figures& figures) { return figures.server_busy >= 0.85; }
+
 /// `connections` to 127.0.0.1:`port`, each with one message of `bytes` under way at a time, for `seconds` after a short
 /// warm-up. Throws std::runtime_error if the server does not answer as an echo does.
 load_figures drive_echo(std::uint16_t port, pid_t server, std::size_t connections, std::size_t bytes, double seconds);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <stdexcept>
 
 namespace bench {
 
@@ -37,7 +38,8 @@ std::string target_text(const measure& what) {
 }
 
 bool is_met(const measure& what, const outcome& result) {
-  return what.target ? result.value <= *what.target : result.ratio >= *what.least_ratio;
+  if (!what.target) return result.ratio >= *what.least_ratio;
+  return what.is_rate ? result.value >= *what.target : result.value <= *what.target;
 }
 
 std::string table_line(const measure& what, const outcome& result) {
@@ -72,15 +74,20 @@ outcome run(const measure& what, const effort& how) {
   what.limit(effort(true));
   std::vector<double> ours, limits, ratios;
   std::map<std::string, std::vector<double>> peers;
-  for (std::size_t round = 0; round < rounds; ++round) {
-    ours.push_back(what.ours(how));
-    limits.push_back(what.limit(how));
-    ratios.push_back(limits.back() / ours.back());
+  for (std::size_t tried = 0; ratios.size() < rounds && tried < 2 * rounds; ++tried) {
+    const double our = what.ours(how);
+    const double least = what.limit(how);
+    if (!(our > 0 && least > 0)) continue;  // disturbed, or too short for the clock
+    ours.push_back(our);
+    limits.push_back(least);
+    ratios.push_back(what.is_rate ? our / least : least / our);
     for (const auto& [name, peer] : what.peers) peers[name].push_back(peer(how));
   }
+  if (ratios.empty())
+    throw std::runtime_error(what.name + ": the machine was too busy with other things in each round");
   const auto [smallest, largest] = std::minmax_element(ratios.begin(), ratios.end());
   const double ratio = median(ratios);
-  outcome result{median(ours), median(limits), ratio, (*largest - *smallest) / ratio, rounds, {}};
+  outcome result{median(ours), median(limits), ratio, (*largest - *smallest) / ratio, ratios.size(), {}};
   for (const auto& [name, values] : peers) result.peers[name] = median(values);
   return result;
 }
@@ -105,11 +112,17 @@ int run_program(int argc, char** argv, const std::vector<measure>& measures) {
     for (const measure& one : measures) chosen.push_back(&one);
   }
   if (!is_json) print(table_head());
+  int code = 0;
   for (const measure* one : chosen) {
-    const outcome result = run(*one, effort(is_quick));
-    print(is_json ? json(one->name, one->unit, result) : table_line(*one, result));
+    try {
+      const outcome result = run(*one, effort(is_quick));
+      print(is_json ? json(one->name, one->unit, result) : table_line(*one, result));
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
+      code = 1;
+    }
   }
-  return 0;
+  return code;
 }
 
 }  // namespace bench

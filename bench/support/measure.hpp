@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -22,40 +23,46 @@ class effort {
   explicit effort(bool is_quick) noexcept : is_quick_(is_quick) {}
   /// How many operations to do, if `thorough` is how many it takes for a good figure.
   std::size_t operations(std::size_t thorough) const noexcept { return is_quick_ ? thorough / 200 + 1 : thorough; }
+  bool is_quick() const noexcept { return is_quick_; }
   std::size_t rounds(std::size_t thorough) const noexcept { return is_quick_ ? 2 : thorough; }
 
  private:
   bool is_quick_;
 };
 
-/// Does it once; gives the cost of one operation, in the unit of its measure.
+/// Does it once; gives the cost of one operation, or a rate, in the unit of its measure. Not a number (`disturbed`):
+/// the machine did something else meanwhile, so the round does not count.
 using subject = std::function<double(const effort&)>;
+constexpr double disturbed = std::numeric_limits<double>::quiet_NaN();
 
 struct measure {
   std::string name;
-  std::string unit;  ///< less of it is better
+  std::string unit;
   subject ours;
   subject limit;
   std::optional<double> target = std::nullopt;  ///< what `ours` is meant to need
   std::size_t rounds = 15;
   std::optional<double> least_ratio = std::nullopt;  ///< the target, where it is relative to the limit
   std::map<std::string, subject> peers = {};         ///< how others do the same, by name
+  bool is_rate = false;                              ///< more of it is better; else less
 };
 
-/// The figures of one measure: medians over the rounds.
+/// The figures of one measure: medians over the rounds that counted.
 struct outcome {
   double value;
   double limit;
-  double ratio;   ///< the limit's cost divided by ours: 1 is as good as it gets
+  double ratio;   ///< the limit's cost divided by ours, or our rate by the limit's: 1 is as good as it gets
   double spread;  ///< of the ratios: their largest less their smallest, divided by their median
   std::size_t rounds;
   std::map<std::string, double> peers;
 };
 
+/// In place of a round that was disturbed there is another one, but at most twice as many in all. Throws
+/// std::runtime_error if none counted.
 outcome run(const measure& what, const effort& how);
 
 /// main of a benchmark program: `[--json] [--quick] [NAME...]`. Gives the exit code: 2 for arguments that it does not
-/// know.
+/// know, 1 if something could not be measured.
 int run_program(int argc, char** argv, const std::vector<measure>& measures);
 
 /// Nanoseconds that each of `count` operations takes, if `all` does them all.
