@@ -1,0 +1,68 @@
+"""Bars as SVG: one for each subject. Colours follow what the reader has chosen, light or dark."""
+import html
+
+import peers
+from table import number
+
+WIDTH, LABELS, VALUES, BAR, GAP, TOP, BOTTOM = 760, 210, 150, 22, 10, 64, 34
+
+STYLE = """
+  svg { font-family: system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+  .title { font-size: 16px; font-weight: 600; fill: #1f2328; }
+  .note { font-size: 12px; fill: #656d76; }
+  .label, .value { font-size: 13px; fill: #1f2328; }
+  .own { font-weight: 600; }
+  .other { fill: #afb8c1; }
+  .hand { fill: #d0d7de; }
+  .ours { fill: #0a7d6c; }
+  .line { stroke: #656d76; stroke-dasharray: 3 3; }
+  @media (prefers-color-scheme: dark) {
+    .title, .label, .value { fill: #e6edf3; }
+    .note { fill: #8d96a0; }
+    .other { fill: #57606a; }
+    .hand { fill: #3d444d; }
+    .ours { fill: #2cc4a9; }
+    .line { stroke: #8d96a0; }
+  }
+"""
+
+
+def bars(title, note, items, mark=None):
+    """SVG text. `items`: (label, length, text) each; `mark`: a length at which a dashed line is drawn."""
+    items = [item for item in items if item[1] is not None]
+    longest = max([length for _, length, _ in items] + ([mark] if mark else []), default=1) or 1
+    room = WIDTH - LABELS - VALUES
+    height = TOP + len(items) * (BAR + GAP) + BOTTOM - GAP
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img">',
+           f"<title>{html.escape(title)}</title>", f"<style>{STYLE}</style>",
+           f'<text class="title" x="12" y="26">{html.escape(title)}</text>',
+           f'<text class="note" x="12" y="46">{html.escape(note)}</text>']
+    for i, (label, length, text) in enumerate(items):
+        y = TOP + i * (BAR + GAP)
+        is_own = label.startswith(peers.OURS) or mark is not None
+        kind = "ours" if is_own else "hand" if label == peers.BY_HAND else "other"
+        middle = y + BAR / 2 + 4.5
+        size = max(2.0, length / longest * room)
+        out += [f'<text class="label{" own" if label == peers.OURS else ""}" x="{LABELS - 10}" y="{middle}" text-anchor="end">{html.escape(label)}</text>',
+                f'<rect class="{kind}" x="{LABELS}" y="{y}" width="{size:.1f}" height="{BAR}" rx="3"/>',
+                f'<text class="value{" own" if label == peers.OURS else ""}" x="{LABELS + size + 8:.1f}" y="{middle}">{html.escape(text)}</text>']
+    if mark:
+        x = LABELS + mark / longest * room
+        out.append(f'<line class="line" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 8}" y2="{height - BOTTOM + 8}"/>')
+    return "\n".join([*out, "</svg>\n"])
+
+
+def note_of(machine, better):
+    return f"{better}. {machine['cores']} cores, Linux {machine['kernel'].split('-')[0]}, {machine['date']}"
+
+
+def of_answer(answer, machine):
+    question = answer.question
+    items = [(row.subject, row.value, f"{number(row.value)}" + (f"  ({row.ratio:.2f})" if row.ratio else "")) for row in answer.rows]
+    better = "Longer is better" if question.is_rate else "Shorter is better"
+    return bars(f"{question.title}", note_of(machine, f"{question.unit} (ratio to {answer.reference}). {better}"), items)
+
+
+def of_lines(title, lines, machine):
+    items = [(line["bench"], line["ratio"], f"{line['ratio']:.2f}  ({number(line['value'])} {line['unit']})") for line in lines]
+    return bars(title, note_of(machine, "The limit by hand is the dashed line: closer is better, beyond it is faster"), items, mark=1)

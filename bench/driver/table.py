@@ -1,0 +1,58 @@
+"""Answers as text: a table for each, and in words who is ahead."""
+import peers
+
+
+def number(value):
+    """Three or four digits, and what is large in groups of three."""
+    if value is None:
+        return "-"
+    if value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}" if value >= 100 else f"{value:.3g}"
+
+
+def lined_up(head, lines):
+    """The first column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in [head, *lines]) for i in range(len(head))]
+    def line(row):
+        return "  ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))).rstrip()
+    return "\n".join([line(head), *map(line, lines)])
+
+
+def of_answer(answer):
+    question = answer.question
+    head = ["", question.unit, "ratio", "spread", *(heading for _, heading in question.columns), "rounds", "dropped"]
+    lines = [[row.subject, number(row.value), "-" if row.ratio is None else f"{row.ratio:.2f}",
+              "-" if row.spread is None else f"{row.spread:.2f}",
+              *(number(row.others.get(key)) for key, _ in question.columns), str(row.rounds), str(row.dropped)]
+             for row in answer.rows]
+    text = [f"{question.title} (ratio: 1 is {answer.reference}, more is better)", lined_up(head, lines)]
+    text += [f"not measured: {name}: {why}" for name, why in answer.failures.items()]
+    text += remarks(answer)
+    return "\n".join(text)
+
+
+def remarks(answer):
+    """Where others are ahead of ringmill, and where nothing can be said."""
+    rows = {row.subject: row for row in answer.rows}
+    own = rows.get(peers.OURS)
+    if own is None or own.ratio is None:
+        return ["Too busy a machine: no round counted for ringmill."] if own else []
+    ahead = [f"{row.subject} ({row.ratio / own.ratio:.2f}x)" for row in answer.rows
+             if row.ratio and row.ratio > own.ratio
+             and row.subject != peers.BY_HAND and not row.subject.startswith(peers.OURS)]
+    noisy = [row.subject for row in answer.rows if row.spread and row.spread > 0.3]
+    return ([f"Ahead of ringmill: {', '.join(ahead)}."] if ahead else ["Nobody here is ahead of ringmill."]) + (
+        [f"Noisy, measure again: {', '.join(noisy)}."] if noisy else [])
+
+
+def of_lines(title, lines):
+    """Measures of a program, each beside its limit."""
+    head = ["", "unit", "ringmill", "limit", "ratio", "spread", "rounds", "others"]
+    rows = [[line["bench"], line["unit"], number(line["value"]), number(line["limit"]), f"{line['ratio']:.2f}",
+             f"{line['spread']:.2f}", str(line["rounds"]),
+             ", ".join(f"{name} {number(value)}" for name, value in line["peers"].items())] for line in lines]
+    ahead = [f"{name} in {line['bench']} ({number(value)} {line['unit']})" for line in lines for name, value in line["peers"].items()
+             if (value > line["value"] if line["unit"].endswith("/s") else value < line["value"])]
+    return "\n".join([f"{title} (ratio: 1 is the limit by hand, more is better)", lined_up(head, rows)]
+                     + ([f"Ahead of ringmill: {', '.join(ahead)}."] if ahead else []))
