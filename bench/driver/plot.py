@@ -1,13 +1,15 @@
-"""Bars as SVG: one for each subject. Colours follow what the reader has chosen, light or dark."""
+"""Bars as SVG: one for each subject. Colours follow what the reader has chosen, light or dark; the card behind them is
+why it can be read wherever it is shown."""
 import html
 
 import peers
 from table import number
 
-WIDTH, LABELS, VALUES, BAR, GAP, TOP, BOTTOM = 760, 210, 150, 22, 10, 64, 34
+WIDTH, LABELS, VALUES, BAR, GAP, TOP, BOTTOM = 760, 215, 165, 22, 10, 66, 22
 
 STYLE = """
   svg { font-family: system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; }
+  .card { fill: #ffffff; stroke: #d0d7de; }
   .title { font-size: 16px; font-weight: 600; fill: #1f2328; }
   .note { font-size: 12px; fill: #656d76; }
   .label, .value { font-size: 13px; fill: #1f2328; }
@@ -17,6 +19,7 @@ STYLE = """
   .ours { fill: #0a7d6c; }
   .line { stroke: #656d76; stroke-dasharray: 3 3; }
   @media (prefers-color-scheme: dark) {
+    .card { fill: #0d1117; stroke: #30363d; }
     .title, .label, .value { fill: #e6edf3; }
     .note { fill: #8d96a0; }
     .other { fill: #57606a; }
@@ -35,20 +38,22 @@ def bars(title, note, items, mark=None):
     height = TOP + len(items) * (BAR + GAP) + BOTTOM - GAP
     out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img">',
            f"<title>{html.escape(title)}</title>", f"<style>{STYLE}</style>",
+           f'<rect class="card" x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="8"/>',
            f'<text class="title" x="12" y="26">{html.escape(title)}</text>',
            f'<text class="note" x="12" y="46">{html.escape(note)}</text>']
+    if mark:
+        x = LABELS + mark / longest * room
+        out.append(f'<line class="line" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 8}" y2="{height - BOTTOM + 8}"/>')
     for i, (label, length, text) in enumerate(items):
         y = TOP + i * (BAR + GAP)
         is_own = label.startswith(peers.OURS) or mark is not None
         kind = "ours" if is_own else "hand" if label == peers.BY_HAND else "other"
         middle = y + BAR / 2 + 4.5
         size = max(2.0, length / longest * room)
+        where = f'x="{WIDTH - 14}" text-anchor="end"' if mark else f'x="{LABELS + size + 8:.1f}"'
         out += [f'<text class="label{" own" if label == peers.OURS else ""}" x="{LABELS - 10}" y="{middle}" text-anchor="end">{html.escape(label)}</text>',
                 f'<rect class="{kind}" x="{LABELS}" y="{y}" width="{size:.1f}" height="{BAR}" rx="3"/>',
-                f'<text class="value{" own" if label == peers.OURS else ""}" x="{LABELS + size + 8:.1f}" y="{middle}">{html.escape(text)}</text>']
-    if mark:
-        x = LABELS + mark / longest * room
-        out.append(f'<line class="line" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 8}" y2="{height - BOTTOM + 8}"/>')
+                f'<text class="value{" own" if label == peers.OURS else ""}" {where} y="{middle}">{html.escape(text)}</text>']
     return "\n".join([*out, "</svg>\n"])
 
 

@@ -67,7 +67,7 @@ class Program:
         port = free_port()
         command = self.filled(self.command, port=port)
         process = subprocess.Popen(command if core is None else pinned(core, command), stdout=subprocess.DEVNULL,
-                                   stderr=subprocess.PIPE, start_new_session=True)
+                                   stderr=subprocess.PIPE, process_group=0)
         try:
             wait_until_it_listens(process, port)
             yield port, process.pid

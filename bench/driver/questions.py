@@ -46,7 +46,8 @@ def echo(bytes_each, connections):
 
         def sample(program):
             with program.serving() as (port, process):
-                return load.of_busy_server(f"127.0.0.1:{port}", process, "--echo", bytes_each, "--connections", connections)
+                return load.of_busy_server(f"127.0.0.1:{port}", process, "--echo", bytes_each, "--connections", connections,
+                                           figure="rate")
         return Question(f"echo_{bytes_each}x{connections}",
                         f"Echo: {bytes_each} bytes, {connections} connections, one core", subjects(effort.chosen(peers.ECHO), sample),
                         (peers.BY_HAND,), "rate", "requests/s", True, LOAD_COLUMNS)
@@ -59,7 +60,7 @@ def http(name, title, *options):
 
         def sample(program):
             with program.serving() as (port, process):
-                return load.of_busy_server(f"http://127.0.0.1:{port}/", process, "--connections", 64, *options)
+                return load.of_busy_server(f"http://127.0.0.1:{port}/", process, "--connections", 64, *options, figure="cpu")
         return Question(name, title, subjects(effort.chosen(peers.HTTP), sample), ("nginx", peers.BY_HAND), "cpu",
                         "us of CPU/request", False, (("rate", "requests/s"), ("p99", "p99 us"), ("server_busy", "busy")))
     return question

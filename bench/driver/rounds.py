@@ -58,7 +58,8 @@ def ask(question, rounds, tell=lambda text: None):
         taken.append(one_round(members if number % 2 == 0 else members[::-1], failures, tell))
     rows = [figures.summarise(taken, subject.name, reference, question.figure, question.is_rate)
             for subject in question.subjects if subject.name not in failures]
-    return Answer(question, reference, rows, failures)
+    best_first = sorted(rows, key=lambda row: -(row.ratio or 0))
+    return Answer(question, reference, best_first, failures)
 
 
 def counted(rounds, subject, reference):
