@@ -18,7 +18,11 @@ class Effort:
     generator: str = "http_load"
 
     def load(self):
-        return Load(0.4 if self.is_quick else 2, self.generator, must_be_busy=not self.is_quick)
+        return Load(0.4 if self.is_quick else 1, self.generator, must_be_busy=not self.is_quick)
+
+    def options(self):
+        """Of the programs that measure by themselves."""
+        return (["--quick"] if self.is_quick else []) + (["--rounds", str(self.rounds)] if self.rounds else [])
 
     def chosen(self, programs):
         """Without the others' if they are not wanted."""
@@ -77,9 +81,8 @@ def idle_connections(effort):
 
 
 def sleepers(effort):
-    count, seconds = (20_000, 2) if effort.is_quick else (1_000_000, 20)
-    program = Program((str(RELEASE / "bench/runtime"), "--json", *(["--quick"] if effort.is_quick else []), "sleepers_bytes",
-                       "sleepers_seconds"))
+    count, seconds = (20_000, 2) if effort.is_quick else (1_000_000, 25)
+    program = Program((str(RELEASE / "bench/runtime"), "--json", *effort.options(), "sleepers_bytes", "sleepers_seconds"))
 
     def of_ours(which):
         def sample():
@@ -123,7 +126,7 @@ class Measures:
     has_peers: bool = False    # those of bench/peers that print lines for it
 
     def lines(self, effort):
-        options = ["--json", *(["--quick"] if effort.is_quick else [])]
+        options = ["--json", *effort.options()]
         found = list(map(json.loads, Program((str(RELEASE / "bench" / self.program),)).run(*options, *self.measures).splitlines()))
         if self.has_peers and effort.has_peers:
             add_peers(found)

@@ -1,4 +1,4 @@
-// Echo with standalone Asio's coroutines: `echo_asio PORT`. One thread, and Asio is told so.
+// Echo with standalone Asio's coroutines: `echo_asio PORT`.
 #include <asio.hpp>
 #include <cstdlib>
 
@@ -27,7 +27,7 @@ awaitable<void> serve(tcp::acceptor acceptor) {
 }
 
 int main(int, char** argv) {
-  asio::io_context context(1);
+  asio::io_context context(ASIO_CONCURRENCY_HINT_UNSAFE);  // one thread: without locks
   const tcp::endpoint where(asio::ip::address_v4::loopback(), static_cast<unsigned short>(std::atoi(argv[1])));
   asio::co_spawn(context, serve(tcp::acceptor(context, where)), asio::detached);
   context.run();

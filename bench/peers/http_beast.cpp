@@ -41,7 +41,7 @@ awaitable<void> serve(tcp::acceptor acceptor) {
 }
 
 int main(int, char** argv) {
-  asio::io_context context(1);
+  asio::io_context context(BOOST_ASIO_CONCURRENCY_HINT_UNSAFE);  // one thread: without locks
   const tcp::endpoint where(asio::ip::address_v4::loopback(), static_cast<unsigned short>(std::atoi(argv[1])));
   asio::co_spawn(context, serve(tcp::acceptor(context, where)), asio::detached);
   context.run();

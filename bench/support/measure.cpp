@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstdio>
 #include <stdexcept>
+#include <system_error>
 
 namespace bench {
 
@@ -56,10 +58,11 @@ void print(const std::string& line) {
 }
 
 int misused(const char* program, const std::vector<measure>& measures, std::string_view argument) {
-  std::string text =
-      fmt::format("{0}: no such measure or option: {1}\nusage: {0} [--json] [--quick] [NAME...]\n", program, argument);
-  text += "  --json   a line for each measure instead of the table\n";
-  text += "  --quick  few iterations: to see that it runs, the figures mean nothing\nmeasures:";
+  std::string text = fmt::format(
+      "{0}: no such measure or option: {1}\nusage: {0} [--json] [--quick] [--rounds N] [NAME...]\n", program, argument);
+  text += "  --json      a line for each measure instead of the table\n";
+  text += "  --rounds N  of each measure, 1 to 1000, instead of what it takes for a good figure\n";
+  text += "  --quick     few iterations: to see that it runs, the figures mean nothing\nmeasures:";
   for (const measure& one : measures) text += " " + one.name;
   std::fputs((text + "\n").c_str(), stderr);
   return 2;
@@ -94,6 +97,7 @@ outcome run(const measure& what, const effort& how) {
 
 int run_program(int argc, char** argv, const std::vector<measure>& measures) {
   bool is_json = false, is_quick = false;
+  std::size_t rounds = 0;
   std::vector<const measure*> chosen;
   for (int i = 1; i < argc; ++i) {
     const std::string_view argument = argv[i];
@@ -102,6 +106,12 @@ int run_program(int argc, char** argv, const std::vector<measure>& measures) {
       is_json = true;
     } else if (argument == "--quick") {
       is_quick = true;
+    } else if (argument == "--rounds") {
+      const std::string_view number = ++i < argc ? argv[i] : "";
+      const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), rounds);
+      if (error != std::errc() || end != number.data() + number.size() || rounds < 1 || rounds > 1000) {
+        return misused(argv[0], measures, "--rounds " + std::string(number));
+      }
     } else if (named != measures.end()) {
       chosen.push_back(&*named);
     } else {
@@ -115,7 +125,7 @@ int run_program(int argc, char** argv, const std::vector<measure>& measures) {
   int code = 0;
   for (const measure* one : chosen) {
     try {
-      const outcome result = run(*one, effort(is_quick));
+      const outcome result = run(*one, effort(is_quick, rounds));
       print(is_json ? json(one->name, one->unit, result) : table_line(*one, result));
     } catch (const std::exception& error) {
       std::fprintf(stderr, "%s: %s\n", argv[0], error.what());

@@ -20,14 +20,16 @@ namespace bench {
 /// How hard to try. `--quick` only sees whether everything runs: its figures mean nothing.
 class effort {
  public:
-  explicit effort(bool is_quick) noexcept : is_quick_(is_quick) {}
+  /// `rounds`: in place of what each measure takes; 0 stands for that.
+  explicit effort(bool is_quick, std::size_t rounds = 0) noexcept : is_quick_(is_quick), rounds_(rounds) {}
   /// How many operations to do, if `thorough` is how many it takes for a good figure.
   std::size_t operations(std::size_t thorough) const noexcept { return is_quick_ ? thorough / 200 + 1 : thorough; }
   bool is_quick() const noexcept { return is_quick_; }
-  std::size_t rounds(std::size_t thorough) const noexcept { return is_quick_ ? 2 : thorough; }
+  std::size_t rounds(std::size_t thorough) const noexcept { return rounds_ != 0 ? rounds_ : is_quick_ ? 2 : thorough; }
 
  private:
   bool is_quick_;
+  std::size_t rounds_;
 };
 
 /// Does it once; gives the cost of one operation, or a rate, in the unit of its measure. Not a number (`disturbed`):
@@ -61,8 +63,8 @@ struct outcome {
 /// std::runtime_error if none counted.
 outcome run(const measure& what, const effort& how);
 
-/// main of a benchmark program: `[--json] [--quick] [NAME...]`. Gives the exit code: 2 for arguments that it does not
-/// know, 1 if something could not be measured.
+/// main of a benchmark program: `[--json] [--quick] [--rounds N] [NAME...]`. Gives the exit code: 2 for arguments that
+/// it does not know, 1 if something could not be measured.
 int run_program(int argc, char** argv, const std::vector<measure>& measures);
 
 /// Nanoseconds that each of `count` operations takes, if `all` does them all.

@@ -46,9 +46,13 @@ def main(program, *names):
     table = run(program, "--quick", names[0])
     if table.returncode != 0 or names[0] not in table.stdout:
         errors.append(f"without --json there is no table:\n{table.stdout}{table.stderr}")
-    misused = run(program, "no_such_measure")
-    if misused.returncode != 2 or "usage" not in misused.stderr:
-        errors.append(f"a wrong argument gives {misused.returncode} instead of 2 and the usage:\n{misused.stderr}")
+    rounds = run(program, "--quick", "--rounds", "3", "--json", names[0])
+    if '"rounds":3,' not in rounds.stdout:
+        errors.append(f"asked for 3 rounds it prints:\n{rounds.stdout}{rounds.stderr}")
+    for arguments in (["no_such_measure"], ["--rounds"], ["--rounds", "0"], ["--rounds", "3x"]):
+        misused = run(program, *arguments)
+        if misused.returncode != 2 or "usage" not in misused.stderr:
+            errors.append(f"{arguments} gives {misused.returncode} instead of 2 and the usage:\n{misused.stderr}")
 
     for error in errors:
         print(error, file=sys.stderr)
