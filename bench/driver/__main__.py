@@ -1,12 +1,14 @@
 """`./dev bench`: how fast ringmill is, beside what could be written by hand and beside others, in one run.
 
     python3 bench/driver [NAME...] [--quick] [--rounds N] [--no-peers] [--wrk] [--output FOLDER]
+    python3 bench/driver --documents
 """
 import argparse
 import pathlib
 import resource
 import sys
 
+import documents
 import machine
 import plot
 import questions
@@ -26,6 +28,8 @@ def parsed(words):
     parser.add_argument("--wrk", action="store_true", help="HTTP load from wrk instead of examples/http_load")
     parser.add_argument("--output", type=pathlib.Path, default=None, help="where the .json and .svg go; bench/results, or "
                         "build/bench with --quick, if not said")
+    parser.add_argument("--documents", action="store_true", help="measures nothing: writes the figures of bench/results into "
+                        "README.md and bench/README.md")
     parser.add_argument("--check", action="store_true", help="only look at the arguments")
     chosen = parser.parse_args(words)
     for name in chosen.names:
@@ -63,6 +67,9 @@ def answer(name, effort, here, folder):
 def main(words):
     chosen = parsed(words)
     if chosen.check:
+        return 0
+    if chosen.documents:
+        documents.update(chosen.output or ROOT / "bench/results")
         return 0
     effort = questions.Effort(chosen.quick, chosen.rounds, not chosen.no_peers, "wrk" if chosen.wrk else "http_load")
     folder = chosen.output or (ROOT / "build/bench" if chosen.quick else ROOT / "bench/results")

@@ -21,10 +21,12 @@ DRIVER = ROOT / "bench/driver"
 sys.path.insert(0, str(DRIVER))
 BUILD = sys.argv.pop() if len(sys.argv) > 1 and not sys.argv[-1].startswith("-") else None
 
+import documents  # noqa: E402
 import figures  # noqa: E402
 import load  # noqa: E402
 import plot  # noqa: E402
 import questions  # noqa: E402
+import results  # noqa: E402
 import rounds  # noqa: E402
 import table  # noqa: E402
 
@@ -170,6 +172,38 @@ class Tables(unittest.TestCase):
         self.assertIn("a &lt; b", picture)
         self.assertNotIn("nothing", picture)
         self.assertIn("prefers-color-scheme: dark", picture)
+
+
+class Documents(unittest.TestCase):
+    machine = {"date": "2026-01-02", "processor": "P", "cores": 2, "kernel": "6.1.0-9", "load_before": 3.2, "versions": {"Go": "1.19"}}
+
+    def result(self, *subjects):
+        answer = asked(*subjects, scripted("Node", "node is not installed"))
+        return json.loads(json.dumps(results.of_answer(answer, self.machine, questions.Effort())))
+
+    def test_figures_are_put_between_the_comments_and_again_in_their_place(self):
+        text = f"before\n{documents.BEGIN}\n{documents.END}\nafter\n"
+        once = documents.replaced(text, "some \\1 figures")
+        self.assertEqual(once, f"before\n{documents.BEGIN}\nsome \\1 figures\n{documents.END}\nafter\n")
+        self.assertEqual(documents.replaced(once, "others"), once.replace("some \\1 figures", "others"))
+        with self.assertRaises(ValueError):
+            documents.replaced("no place", "figures")
+
+    def test_the_summary_relates_all_to_ringmill_and_marks_who_is_faster(self):
+        result = self.result(scripted("by hand", 1), scripted("ringmill", 2), scripted("libuv", 1.6), scripted("Go", 4))
+        text = documents.summary({"echo_64x64": result})
+        self.assertIn("| Made up | 2 us | 2.00 | **libuv 1.25**, Go 0.50 |", text)
+        self.assertIn("2026-01-02, P, 2 cores, Linux 6.1.0; Go 1.19. Others used the machine meanwhile (load 3.2).", text)
+
+    def test_the_full_text_has_a_table_a_plot_and_who_is_missing(self):
+        text = documents.in_full({"echo_64x64": self.result(scripted("by hand", 1), scripted("ringmill", 2))})
+        self.assertIn("| **ringmill** | 2 | 0.50 | 0.00 | 3, 0 |", text)
+        self.assertIn("![Made up](results/echo_64x64.svg)", text)
+        self.assertIn("Nobody here is ahead of ringmill. Not measured: Node (node is not installed).", text)
+
+    def test_both_documents_have_a_place_for_figures(self):
+        for name in ("README.md", "bench/README.md"):
+            documents.replaced((ROOT / name).read_text(encoding="utf-8"), "")
 
 
 def drive(*words, folder="/dev/null"):

@@ -1,0 +1,124 @@
+"""The results in words: writes what is in bench/results into README.md and bench/README.md, between two comments."""
+import json
+import re
+
+import peers
+from programs import ROOT
+from questions import QUESTIONS
+from table import number
+
+BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+IN_SHORT = ("echo_64x64", "echo_4096x64", "echo_64x512", "http_hello", "http_pipelined", "sleepers", "idle", "mixed")
+
+
+def load_results(folder):
+    found = {}
+    for name in QUESTIONS:
+        path = folder / f"{name}.json"
+        if path.exists():
+            found[name] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def is_compared(result):
+    return "reference" in result
+
+
+def own_row(result):
+    return next((row for row in result["rows"] if row["subject"] == peers.OURS and row["ratio"]), None)
+
+
+def relative(row, own):
+    return row["ratio"] / own["ratio"]
+
+
+def in_short(result):
+    """A line: ringmill's figure, and the others' in relation to it."""
+    own = own_row(result)
+    if own is None:
+        return None
+    def cell(row):
+        text = f"{row['subject']} {relative(row, own):.2f}"
+        return f"**{text}**" if relative(row, own) > 1 else text
+    hand = [f"{relative(row, own):.2f}" for row in result["rows"] if row["subject"] == peers.BY_HAND and row["ratio"]]
+    others = [cell(row) for row in result["rows"] if row["ratio"] and row["subject"] != peers.BY_HAND
+              and not row["subject"].startswith(peers.OURS)]
+    return f"| {result['title']} | {number(own['value'])} {own['unit']} | {hand[0] if hand else ''} | {', '.join(others)} |"
+
+
+def circumstances(results):
+    """Machine, date, versions: of the oldest of them, since all are meant to be of one run."""
+    oldest = min((result["machine"] for result in results.values()), key=lambda machine: machine["date"])
+    versions = ", ".join(f"{name} {version}" for name, version in oldest["versions"].items())
+    busy = max(result["machine"]["load_before"] for result in results.values())
+    shared = f" Others used the machine meanwhile (load {busy})." if busy > 0.5 else ""
+    return f"{oldest['date']}, {oldest['processor']}, {oldest['cores']} cores, Linux {oldest['kernel'].split('-')[0]}; {versions}.{shared}"
+
+
+def summary(results):
+    lines = [in_short(results[name]) for name in IN_SHORT if name in results]
+    return "\n".join(["| | ringmill | by hand | others; how fast if ringmill is 1 |", "| --- | --- | --- | --- |",
+                      *(line for line in lines if line), "", circumstances(results)])
+
+
+def of_compared(result):
+    columns = [key for key in result["rows"][0] if key in ("cpu", "p99", "rate", "seconds", "alone", "computed")
+               and key != "value"] if result["rows"] else []
+    names = {"cpu": "us of CPU", "p99": "p99, us", "rate": "requests/s", "seconds": "seconds", "alone": "p99 alone, us",
+             "computed": "computed/s"}
+    unit = result["rows"][0]["unit"] if result["rows"] else ""
+    head = ["", unit, f"ratio to {result['reference']}", "spread", *(names[key] for key in columns), "rounds, dropped"]
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    for row in result["rows"]:
+        spread = "" if row["spread"] is None else f"{row['spread']:.2f}"
+        ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
+        name = f"**{row['subject']}**" if row["subject"] == peers.OURS else row["subject"]
+        lines.append("| " + " | ".join([name, number(row["value"]), ratio, spread, *(number(row.get(key)) for key in columns),
+                                        f"{row['rounds']}, {row['dropped']}"]) + " |")
+    return "\n".join(lines + [""] + in_words(result))
+
+
+def in_words(result):
+    own = own_row(result)
+    if own is None:
+        return ["ringmill has no figure: the machine was too busy in each round."]
+    ahead = [f"{row['subject']} ({relative(row, own):.2f}x)" for row in result["rows"]
+             if row["ratio"] and relative(row, own) > 1 and row["subject"] != peers.BY_HAND
+             and not row["subject"].startswith(peers.OURS)]
+    missing = [f"{name} ({why})" for name, why in result["not_measured"].items()]
+    return [(f"Ahead of ringmill: {', '.join(ahead)}." if ahead else "Nobody here is ahead of ringmill.")
+            + (f" Not measured: {', '.join(missing)}." if missing else "")]
+
+
+def of_measures(result):
+    head = ["", "unit", "ringmill", "limit", "ratio", "spread", "others"]
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    for row in result["rows"]:
+        others = ", ".join(f"{name} {number(value)}" for name, value in row["peers"].items())
+        lines.append(f"| `{row['bench']}` | {row['unit']} | {number(row['value'])} | {number(row['limit'])} | {row['ratio']:.2f} | "
+                     f"{row['spread']:.2f} | {others} |")
+    return "\n".join(lines)
+
+
+def in_full(results):
+    parts = [circumstances(results)]
+    for name, result in results.items():
+        parts.append(f"### `{name}`\n\n![{result['title']}](results/{name}.svg)\n\n"
+                     + (of_compared(result) if is_compared(result) else of_measures(result)))
+    return "\n\n".join(parts)
+
+
+def replaced(text, figures):
+    """The text with the figures between the two comments."""
+    pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
+    if not pattern.search(text):
+        raise ValueError(f"no place for figures: {BEGIN} ... {END}")
+    return pattern.sub(lambda _: f"{BEGIN}\n{figures}\n{END}", text)
+
+
+def update(folder):
+    results = load_results(folder)
+    if not results:
+        raise ValueError(f"no results in {folder}: measure first")
+    for path, figures in ((ROOT / "README.md", summary(results)), (ROOT / "bench/README.md", in_full(results))):
+        path.write_text(replaced(path.read_text(encoding="utf-8"), figures), encoding="utf-8")
