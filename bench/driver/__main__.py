@@ -6,6 +6,7 @@
 import argparse
 import pathlib
 import resource
+import signal
 import sys
 
 import documents
@@ -51,10 +52,11 @@ def answer(name, effort, here, folder):
     question = questions.QUESTIONS[name](effort)
     if isinstance(question, questions.Measures):
         tell(name)
-        lines = question.lines(effort)
+        lines, failures = question.lines(effort)
         tell("")
-        print(table.of_lines(question.title, lines), flush=True)
-        results.write(folder, name, results.of_lines(question, lines, here, effort), plot.of_lines(question.title, lines, here))
+        print(table.of_lines(question.title, lines, failures), flush=True)
+        results.write(folder, name, results.of_lines(question, lines, failures, here, effort),
+                      plot.of_lines(question.title, lines, here))
         return bool(lines)
     count = effort.rounds or (min(2, question.rounds) if effort.is_quick else question.rounds)
     found = rounds.ask(question, count, lambda subject: tell(f"{name}: {subject}"))
@@ -71,6 +73,8 @@ def main(words):
     if chosen.documents:
         documents.update(chosen.output or ROOT / "bench/results")
         return 0
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # also where a shell has them ignored, in the background
+        signal.signal(ending, lambda number, _: sys.exit(128 + number))  # and the servers are ended on the way out
     effort = questions.Effort(chosen.quick, chosen.rounds, not chosen.no_peers, "wrk" if chosen.wrk else "http_load")
     folder = chosen.output or (ROOT / "build/bench" if chosen.quick else ROOT / "bench/results")
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -97,7 +97,8 @@ def of_measures(result):
         others = ", ".join(f"{name} {number(value)}" for name, value in row["peers"].items())
         lines.append(f"| `{row['bench']}` | {row['unit']} | {number(row['value'])} | {number(row['limit'])} | {row['ratio']:.2f} | "
                      f"{row['spread']:.2f} | {others} |")
-    return "\n".join(lines)
+    missing = [f"{name} ({why})" for name, why in result["not_measured"].items()]
+    return "\n".join(lines + (["", f"Not measured: {', '.join(missing)}."] if missing else []))
 
 
 def in_full(results):

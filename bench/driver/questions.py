@@ -126,25 +126,36 @@ class Measures:
     has_peers: bool = False    # those of bench/peers that print lines for it
 
     def lines(self, effort):
-        options = ["--json", *effort.options()]
-        found = list(map(json.loads, Program((str(RELEASE / "bench" / self.program),)).run(*options, *self.measures).splitlines()))
-        if self.has_peers and effort.has_peers:
-            add_peers(found)
-        return found
+        """One for each measure, as the program prints them; and why a peer is not in them."""
+        program = Program((str(RELEASE / "bench" / self.program), "--json", *effort.options(), *self.measures))
+        found = list(map(json.loads, program.run().splitlines()))
+        return found, add_peers(found) if self.has_peers and effort.has_peers else {}
+
+
+# What the others' programs call that which is a measure of ours.
+SAME_AS = {"round_trip": "round_trip_across", "tasks": "tasks_16x2", "payload": "payload_1mib"}
 
 
 def add_peers(lines):
-    """What the others' programs print, into `peers` of the measures that it belongs to."""
-    by_name = {line["bench"]: line for line in lines}
+    """What the others' programs print, into `peers` of the measures that it belongs to. Gives why one has printed nothing."""
+    by_name, failures = {line["bench"]: line for line in lines}, {}
     for name, program in peers.OFFLOAD.items():
         try:
             program.prepare()
             printed = program.run()
-        except Failed:
+        except Failed as failure:
+            failures[name] = str(failure)
             continue
         for line in map(json.loads, printed.splitlines()):
-            if line["bench"] in by_name:
-                by_name[line["bench"]]["peers"][line.get("peer", name)] = line["value"]
+            measure = by_name.get(SAME_AS.get(line["bench"], line["bench"]))
+            if measure:
+                measure["peers"][line["peer"]] = in_unit(measure["unit"], line)
+    return failures
+
+
+def in_unit(unit, line):
+    """A rate as microseconds, where ours are microseconds."""
+    return 1e6 / line["value"] if unit == "us" and line["unit"].endswith("/s") else line["value"]
 
 
 def measures(*arguments, **options):

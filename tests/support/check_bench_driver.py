@@ -13,6 +13,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 import xml.etree.ElementTree
 
@@ -166,6 +167,11 @@ class Tables(unittest.TestCase):
         line |= {"unit": "tasks/s"}
         self.assertIn("Ahead of ringmill: ProcessPoolExecutor in round_trip (134 tasks/s).", table.of_lines("Calls", [line]))
 
+    def test_rates_of_peers_are_put_into_the_unit_of_the_measure(self):
+        self.assertEqual(questions.in_unit("us", {"value": 50_000, "unit": "tasks/s"}), 20)
+        self.assertEqual(questions.in_unit("us", {"value": 134, "unit": "us"}), 134)
+        self.assertEqual(questions.in_unit("1/s", {"value": 134, "unit": "1/s"}), 134)
+
     def test_a_plot_is_well_formed_and_names_all(self):
         picture = plot.bars("A & B", "note", [("ringmill", 1.0, "1"), ("a < b", 4.0, "4"), ("nothing", None, "-")])
         xml.etree.ElementTree.fromstring(picture)
@@ -223,6 +229,20 @@ class Arguments(unittest.TestCase):
         self.assertLessEqual(set(questions.CORE), set(questions.QUESTIONS))
 
 
+def first_child(parent, name):
+    """The first child of a process whose program's name begins so; waits for it, and fails after a minute."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for child in pathlib.Path(f"/proc/{parent}/task/{parent}/children").read_text(encoding="ascii").split():
+            try:
+                if pathlib.Path(f"/proc/{child}/comm").read_text(encoding="ascii").startswith(name):
+                    return int(child)
+            except OSError:
+                pass  # it has ended meanwhile
+        time.sleep(0.01)
+    raise AssertionError(f"no child of that name: {name}")
+
+
 @unittest.skipUnless(BUILD, "needs the programs of a build folder")
 class Run(unittest.TestCase):
     def test_a_short_run_without_peers_prints_tables_and_writes_results(self):
@@ -243,6 +263,15 @@ class Run(unittest.TestCase):
             self.assertEqual({each["subject"] for each in servers["rows"]}, {"by hand", "ringmill"})
             self.assertEqual(servers["reference"], "by hand")
             self.assertNotIn("not measured", done.stdout)
+
+    def test_when_it_is_told_to_end_it_ends_the_servers_too(self):
+        with tempfile.TemporaryDirectory() as folder:
+            driver = subprocess.Popen([sys.executable, str(DRIVER), "echo_64x64", "--no-peers", "--output", folder],
+                                      stdout=subprocess.DEVNULL, env=os.environ | {"BUILD_ROOT": BUILD})
+            server = first_child(driver.pid, "echo_")
+            driver.terminate()
+            self.assertEqual(driver.wait(timeout=30), 128 + 15)
+            self.assertFalse(pathlib.Path(f"/proc/{server}").exists())
 
     def test_a_program_that_is_missing_is_named_and_ends_with_1(self):
         with tempfile.TemporaryDirectory() as folder:
