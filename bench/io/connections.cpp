@@ -3,7 +3,7 @@
 
 #include <ringmill/ringmill.hpp>
 
-#include "../limits/echo_server.hpp"
+#include "../limits/acceptor.hpp"
 #include "../support/fresh_process.hpp"
 #include "../support/load.hpp"
 #include "../support/server_process.hpp"
@@ -71,7 +71,7 @@ rm::task<> accept_and_end(rm::tcp_listener listener) {
 }
 
 void accept_with_ringmill(int listener) { rm::run_main(accept_and_end(rm::tcp_listener(rm::fd(listener)))); }
-void accept_by_hand(int listener) { limits::echo_server(listener, 64).run(); }
+void accept_by_hand(int listener) { limits::acceptor(listener).run(); }
 
 measure accepts(std::string name, std::string unit, double load_figures::*figure, bool is_rate) {
   const auto of = [=](void (*server)(int)) {
