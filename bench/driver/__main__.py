@@ -52,10 +52,10 @@ def answer(name, effort, here, folder):
     question = questions.QUESTIONS[name](effort)
     if isinstance(question, questions.Measures):
         tell(name)
-        lines, failures = question.lines(effort)
+        lines, besides, failures = question.lines(effort)
         tell("")
-        print(table.of_lines(question.title, lines, failures), flush=True)
-        results.write(folder, name, results.of_lines(question, lines, failures, here, effort),
+        print(table.of_lines(question.title, lines, besides, failures), flush=True)
+        results.write(folder, name, results.of_lines(question, lines, besides, failures, here, effort),
                       plot.of_lines(question.title, lines, here))
         return bool(lines)
     count = effort.rounds or (min(2, question.rounds) if effort.is_quick else question.rounds)

@@ -3,9 +3,9 @@ import json
 import re
 
 import peers
+import table
 from programs import ROOT
 from questions import QUESTIONS
-from table import number
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 IN_SHORT = ("echo_64x64", "echo_4096x64", "echo_64x512", "http_hello", "http_pipelined", "sleepers", "idle", "mixed")
@@ -43,7 +43,7 @@ def in_short(result):
     hand = [f"{relative(row, own):.2f}" for row in result["rows"] if row["subject"] == peers.BY_HAND and row["ratio"]]
     others = [cell(row) for row in result["rows"] if row["ratio"] and row["subject"] != peers.BY_HAND
               and not row["subject"].startswith(peers.OURS)]
-    return f"| {result['title']} | {number(own['value'])} {own['unit']} | {hand[0] if hand else ''} | {', '.join(others)} |"
+    return f"| {result['title']} | {table.number(own['value'])} {own['unit']} | {hand[0] if hand else ''} | {', '.join(others)} |"
 
 
 def circumstances(results):
@@ -73,7 +73,7 @@ def of_compared(result):
         spread = "" if row["spread"] is None else f"{row['spread']:.2f}"
         ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
         name = f"**{row['subject']}**" if row["subject"] == peers.OURS else row["subject"]
-        lines.append("| " + " | ".join([name, number(row["value"]), ratio, spread, *(number(row.get(key)) for key in columns),
+        lines.append("| " + " | ".join([name, table.number(row["value"]), ratio, spread, *(table.number(row.get(key)) for key in columns),
                                         f"{row['rounds']}, {row['dropped']}"]) + " |")
     return "\n".join(lines + [""] + in_words(result))
 
@@ -94,11 +94,13 @@ def of_measures(result):
     head = ["", "unit", "ringmill", "limit", "ratio", "spread", "others"]
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for row in result["rows"]:
-        others = ", ".join(f"{name} {number(value)}" for name, value in row["peers"].items())
-        lines.append(f"| `{row['bench']}` | {row['unit']} | {number(row['value'])} | {number(row['limit'])} | {row['ratio']:.2f} | "
+        others = ", ".join(f"{name} {table.number(value)}" for name, value in row["peers"].items())
+        lines.append(f"| `{row['bench']}` | {row['unit']} | {table.number(row['value'])} | {table.number(row['limit'])} | {row['ratio']:.2f} | "
                      f"{row['spread']:.2f} | {others} |")
     missing = [f"{name} ({why})" for name, why in result["not_measured"].items()]
-    return "\n".join(lines + (["", f"Not measured: {', '.join(missing)}."] if missing else []))
+    besides = table.in_words(result.get("besides", []))
+    words = ([f"Besides: {'; '.join(besides)}."] if besides else []) + ([f"Not measured: {', '.join(missing)}."] if missing else [])
+    return "\n".join(lines + ([""] + words if words else []))
 
 
 def in_full(results):

@@ -76,10 +76,11 @@ MIXED = {
     "aiohttp, 2 threads": python("mixed_aiohttp", "threads", module="aiohttp", package="python3-aiohttp"),
     "aiohttp, inline": python("mixed_aiohttp", "inline", module="aiohttp", package="python3-aiohttp"),
 }
+# With the seconds to sleep: longer than it takes to start a million.
 SLEEPERS = {
-    "Go": without_port(go("sleepers_go")),
-    "Node": without_port(node("sleepers_node")),
-    "asyncio": without_port(python("sleepers_asyncio")),
+    "Go": (without_port(go("sleepers_go")), 8),
+    "Node": (without_port(node("sleepers_node")), 8),
+    "asyncio": (without_port(python("sleepers_asyncio")), 25),
 }
 OFFLOAD = {
     "ProcessPoolExecutor": without_port(python("pool_executor")),

@@ -3,6 +3,7 @@ import contextlib
 import dataclasses
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -33,11 +34,16 @@ class Program:
     package: str = ""     # that has what it needs
 
     def filled(self, words, **values):
-        return [word.format(source=SOURCES, built=BUILT, release=RELEASE, **values) for word in words]
+        """The words with paths and `values` in place of what is in braces."""
+        known = {"source": SOURCES, "built": BUILT, "release": RELEASE, **values}
+        return [re.sub(r"\{(\w+)\}", lambda found: str(known[found[1]]), word) for word in words]
 
     def prepare(self):
         """Builds it. Raises Failed if it cannot be: most often something is not installed."""
         hint = f" (Debian: {self.package})" if self.package else ""
+        for word in self.filled(self.command + self.build, port=0):
+            if word.startswith(f"{SOURCES}/") and not pathlib.Path(word).exists():
+                raise Failed(f"there is no {pathlib.Path(word).relative_to(ROOT)}")
         for program in self.needs:
             if not shutil.which(program):
                 raise Failed(f"{program} is not installed{hint}")
@@ -79,7 +85,7 @@ PYTHON = "/usr/bin/python3"  # Debian's, for which Debian's packages are
 
 
 def last_line(text):
-    lines = [line for line in text.strip().splitlines() if "error" in line] or text.strip().splitlines()
+    lines = [line for line in text.strip().splitlines() if "error" in line.lower()] or text.strip().splitlines()
     return lines[-1][:200] if lines else "no word of why"
 
 

@@ -81,7 +81,7 @@ def idle_connections(effort):
 
 
 def sleepers(effort):
-    count, seconds = (20_000, 2) if effort.is_quick else (1_000_000, 25)
+    count = 20_000 if effort.is_quick else 1_000_000
     program = Program((str(RELEASE / "bench/runtime"), "--json", *effort.options(), "sleepers_bytes", "sleepers_seconds"))
 
     def of_ours(which):
@@ -90,7 +90,9 @@ def sleepers(effort):
             return {"bytes": lines["sleepers_bytes"], "seconds": lines["sleepers_seconds"]}
         return sample
     own = [Subject(peers.BY_HAND, of_ours("limit")), Subject(peers.OURS, of_ours("value"))]
-    others = subjects(peers.SLEEPERS if effort.has_peers else {}, lambda peer: json.loads(peer.run(count, seconds)))
+    seconds = {peer: 2 if effort.is_quick else length for peer, length in peers.SLEEPERS.values()}
+    others = subjects({name: peer for name, (peer, _) in peers.SLEEPERS.items()} if effort.has_peers else {},
+                      lambda peer: json.loads(peer.run(count, seconds[peer])))
     return Question("sleepers", f"{count:,} tasks that sleep: memory of each, and seconds to start and end all", own + others,
                     (peers.BY_HAND,), "bytes", "bytes", False, (("seconds", "seconds"),), 1)
 
@@ -126,10 +128,10 @@ class Measures:
     has_peers: bool = False    # those of bench/peers that print lines for it
 
     def lines(self, effort):
-        """One for each measure, as the program prints them; and why a peer is not in them."""
+        """One for each measure, as the program prints them; what peers print besides; and why one has printed nothing."""
         program = Program((str(RELEASE / "bench" / self.program), "--json", *effort.options(), *self.measures))
         found = list(map(json.loads, program.run().splitlines()))
-        return found, add_peers(found) if self.has_peers and effort.has_peers else {}
+        return (found, *(add_peers(found) if self.has_peers and effort.has_peers else ([], {})))
 
 
 # What the others' programs call that which is a measure of ours.
@@ -137,8 +139,9 @@ SAME_AS = {"round_trip": "round_trip_across", "tasks": "tasks_16x2", "payload": 
 
 
 def add_peers(lines):
-    """What the others' programs print, into `peers` of the measures that it belongs to. Gives why one has printed nothing."""
-    by_name, failures = {line["bench"]: line for line in lines}, {}
+    """Runs the others' programs, and puts what they print into `peers` of the measures that it belongs to. Gives the lines
+    that belong to none, and why a program has printed nothing."""
+    by_name, besides, failures = {line["bench"]: line for line in lines}, [], {}
     for name, program in peers.OFFLOAD.items():
         try:
             program.prepare()
@@ -150,7 +153,9 @@ def add_peers(lines):
             measure = by_name.get(SAME_AS.get(line["bench"], line["bench"]))
             if measure:
                 measure["peers"][line["peer"]] = in_unit(measure["unit"], line)
-    return failures
+            else:
+                besides.append(line)
+    return besides, failures
 
 
 def in_unit(unit, line):

@@ -14,9 +14,9 @@ def of_answer(answer, machine, effort):
             "not_measured": answer.failures}
 
 
-def of_lines(question, lines, failures, machine, effort):
+def of_lines(question, lines, besides, failures, machine, effort):
     return {"question": question.name, "title": question.title, "quick": effort.is_quick, "machine": machine, "rows": lines,
-            "not_measured": failures}
+            "besides": besides, "not_measured": failures}
 
 
 def write(folder, name, figures, picture):

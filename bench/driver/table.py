@@ -46,7 +46,12 @@ def remarks(answer):
         [f"Noisy, measure again: {', '.join(noisy)}."] if noisy else [])
 
 
-def of_lines(title, lines, failures=None):
+def in_words(lines):
+    """What peers print that is no measure of ours."""
+    return [f"{line['bench']}: {line['peer']} {number(line['value'])} {line['unit']}" for line in lines]
+
+
+def of_lines(title, lines, besides=(), failures=None):
     """Measures of a program, each beside its limit."""
     head = ["", "unit", "ringmill", "limit", "ratio", "spread", "rounds", "others"]
     rows = [[line["bench"], line["unit"], number(line["value"]), number(line["limit"]), f"{line['ratio']:.2f}",
@@ -55,5 +60,6 @@ def of_lines(title, lines, failures=None):
     ahead = [f"{name} in {line['bench']} ({number(value)} {line['unit']})" for line in lines for name, value in line["peers"].items()
              if (value > line["value"] if line["unit"].endswith("/s") else value < line["value"])]
     return "\n".join([f"{title} (ratio: 1 is the limit by hand, more is better)", lined_up(head, rows)]
+                     + [f"besides: {text}" for text in in_words(besides)]
                      + [f"not measured: {name}: {why}" for name, why in (failures or {}).items()]
                      + ([f"Ahead of ringmill: {', '.join(ahead)}."] if ahead else []))

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import unittest
+import unittest.mock
 import xml.etree.ElementTree
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -26,6 +27,7 @@ import documents  # noqa: E402
 import figures  # noqa: E402
 import load  # noqa: E402
 import plot  # noqa: E402
+import programs  # noqa: E402
 import questions  # noqa: E402
 import results  # noqa: E402
 import rounds  # noqa: E402
@@ -171,6 +173,19 @@ class Tables(unittest.TestCase):
         self.assertEqual(questions.in_unit("us", {"value": 50_000, "unit": "tasks/s"}), 20)
         self.assertEqual(questions.in_unit("us", {"value": 134, "unit": "us"}), 134)
         self.assertEqual(questions.in_unit("1/s", {"value": 134, "unit": "1/s"}), 134)
+
+    def test_what_peers_print_goes_to_the_measure_it_belongs_to(self):
+        printed = [{"peer": "Pool", "bench": "round_trip", "unit": "us", "value": 134},
+                   {"peer": "Pool", "bench": "lost", "unit": "tasks", "value": 100}]
+        talking = programs.Program((sys.executable, "-c", "import sys; print(sys.argv[1])", "\n".join(map(json.dumps, printed))))
+        failing = programs.Program((sys.executable, "-c", "raise SystemExit('error: out of luck')"))
+        line = {"bench": "round_trip_across", "unit": "us", "peers": {}}
+        with unittest.mock.patch.dict(questions.peers.OFFLOAD, {"Pool": talking, "Other": failing}, clear=True):
+            besides, failures = questions.add_peers([line])
+        self.assertEqual(line["peers"], {"Pool": 134})
+        self.assertEqual(besides, printed[1:])
+        self.assertIn("out of luck", failures["Other"])
+        self.assertEqual(table.in_words(besides), ["lost: Pool 100 tasks"])
 
     def test_a_plot_is_well_formed_and_names_all(self):
         picture = plot.bars("A & B", "note", [("ringmill", 1.0, "1"), ("a < b", 4.0, "4"), ("nothing", None, "-")])
