@@ -32,15 +32,19 @@ def relative(row, own):
     return row["ratio"] / own["ratio"]
 
 
+def digits(value):
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.1g}"
+
+
 def in_short(result):
     """A line: ringmill's figure, and the others' in relation to it."""
     own = own_row(result)
     if own is None:
         return None
     def cell(row):
-        text = f"{row['subject']} {relative(row, own):.2f}"
+        text = f"{row['subject']} {digits(relative(row, own))}"
         return f"**{text}**" if relative(row, own) > 1 else text
-    hand = [f"{relative(row, own):.2f}" for row in result["rows"] if row["subject"] == peers.BY_HAND and row["ratio"]]
+    hand = [digits(relative(row, own)) for row in result["rows"] if row["subject"] == peers.BY_HAND and row["ratio"]]
     others = [cell(row) for row in result["rows"] if row["ratio"] and row["subject"] != peers.BY_HAND
               and not row["subject"].startswith(peers.OURS)]
     return f"| {result['title']} | {table.number(own['value'])} {own['unit']} | {hand[0] if hand else ''} | {', '.join(others)} |"
@@ -57,7 +61,7 @@ def circumstances(results):
 
 def summary(results):
     lines = [in_short(results[name]) for name in IN_SHORT if name in results]
-    return "\n".join(["| | ringmill | by hand | others; how fast if ringmill is 1 |", "| --- | --- | --- | --- |",
+    return "\n".join(["| | ringmill | by hand, if ringmill is 1 | others, likewise |", "| --- | --- | --- | --- |",
                       *(line for line in lines if line), "", circumstances(results)])
 
 
@@ -71,7 +75,7 @@ def of_compared(result):
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for row in result["rows"]:
         spread = "" if row["spread"] is None else f"{row['spread']:.2f}"
-        ratio = "" if row["ratio"] is None else f"{row['ratio']:.2f}"
+        ratio = "" if row["ratio"] is None else digits(row["ratio"])
         name = f"**{row['subject']}**" if row["subject"] == peers.OURS else row["subject"]
         lines.append("| " + " | ".join([name, table.number(row["value"]), ratio, spread, *(table.number(row.get(key)) for key in columns),
                                         f"{row['rounds']}, {row['dropped']}"]) + " |")
