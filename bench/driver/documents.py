@@ -9,6 +9,8 @@ from questions import QUESTIONS
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 IN_SHORT = ("echo_64x64", "echo_4096x64", "echo_64x512", "http_hello", "http_pipelined", "sleepers", "idle", "mixed")
+CALLS = {"round_trip_across": "A call into a worker process on another core, 64 bytes",
+         "tasks_16x2": "One of many such calls: 16 callers, two workers", "payload_1mib": "A call with 1 MiB of arguments"}
 
 
 def load_results(folder):
@@ -50,6 +52,18 @@ def in_short(result):
     return f"| {result['title']} | {table.number(own['value'])} {own['unit']} | {hand[0] if hand else ''} | {', '.join(others)} |"
 
 
+def of_calls(result):
+    """Lines for calls into worker processes, of which all need microseconds."""
+    lines = []
+    for row in result["rows"]:
+        if row["bench"] in CALLS:
+            relation = {name: row["value"] / value for name, value in row["peers"].items()}
+            others = [f"**{name} {digits(times)}**" if times > 1 else f"{name} {digits(times)}" for name, times in
+                      sorted(relation.items(), key=lambda item: -item[1])]
+            lines.append(f"| {CALLS[row['bench']]} | {table.number(row['value'])} us | {digits(1 / row['ratio'])} | {', '.join(others)} |")
+    return lines
+
+
 def circumstances(results):
     """Machine, date, versions: of the oldest of them, since all are meant to be of one run."""
     oldest = min((result["machine"] for result in results.values()), key=lambda machine: machine["date"])
@@ -61,6 +75,7 @@ def circumstances(results):
 
 def summary(results):
     lines = [in_short(results[name]) for name in IN_SHORT if name in results]
+    lines += of_calls(results["offload"]) if "offload" in results else []
     return "\n".join(["| | ringmill | by hand, if ringmill is 1 | others, likewise |", "| --- | --- | --- | --- |",
                       *(line for line in lines if line), "", circumstances(results)])
 
@@ -103,7 +118,9 @@ def of_measures(result):
                      f"{row['spread']:.2f} | {others} |")
     missing = [f"{name} ({why})" for name, why in result["not_measured"].items()]
     besides = table.in_words(result.get("besides", []))
-    words = ([f"Besides: {'; '.join(besides)}."] if besides else []) + ([f"Not measured: {', '.join(missing)}."] if missing else [])
+    ahead = table.ahead_in(result["rows"])
+    words = [f"Ahead of ringmill: {', '.join(ahead)}."] if ahead else []
+    words += ([f"Besides: {'; '.join(besides)}."] if besides else []) + ([f"Not measured: {', '.join(missing)}."] if missing else [])
     return "\n".join(lines + ([""] + words if words else []))
 
 

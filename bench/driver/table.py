@@ -11,11 +11,11 @@ def number(value):
     return f"{value:.4g}" if value >= 100 else f"{value:.3g}"
 
 
-def lined_up(head, lines):
-    """The first column to the left, the others to the right."""
+def lined_up(head, lines, words=(0,)):
+    """Columns of `words` to the left, the others to the right."""
     widths = [max(len(row[i]) for row in [head, *lines]) for i in range(len(head))]
     def line(row):
-        return "  ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))).rstrip()
+        return "  ".join(cell.ljust(width) if i in words else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))).rstrip()
     return "\n".join([line(head), *map(line, lines)])
 
 
@@ -51,15 +51,21 @@ def in_words(lines):
     return [f"{line['bench']}: {line['peer']} {number(line['value'])} {line['unit']}" for line in lines]
 
 
+def ahead_in(lines):
+    """Peers that need less than ringmill, or do more in a second, and where."""
+    return [f"{name} in {line['bench']} ({number(value)} {line['unit']})" for line in lines
+            for name, value in line["peers"].items()
+            if (value > line["value"] if line["unit"].endswith("/s") else value < line["value"])]
+
+
 def of_lines(title, lines, besides=(), failures=None):
     """Measures of a program, each beside its limit."""
     head = ["", "unit", "ringmill", "limit", "ratio", "spread", "rounds", "others"]
     rows = [[line["bench"], line["unit"], number(line["value"]), number(line["limit"]), f"{line['ratio']:.2f}",
              f"{line['spread']:.2f}", str(line["rounds"]),
              ", ".join(f"{name} {number(value)}" for name, value in line["peers"].items())] for line in lines]
-    ahead = [f"{name} in {line['bench']} ({number(value)} {line['unit']})" for line in lines for name, value in line["peers"].items()
-             if (value > line["value"] if line["unit"].endswith("/s") else value < line["value"])]
-    return "\n".join([f"{title} (ratio: 1 is the limit by hand, more is better)", lined_up(head, rows)]
+    ahead = ahead_in(lines)
+    return "\n".join([f"{title} (ratio: 1 is the limit by hand, more is better)", lined_up(head, rows, (0, 1, 7))]
                      + [f"besides: {text}" for text in in_words(besides)]
                      + [f"not measured: {name}: {why}" for name, why in (failures or {}).items()]
                      + ([f"Ahead of ringmill: {', '.join(ahead)}."] if ahead else []))

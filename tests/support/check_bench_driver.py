@@ -216,6 +216,13 @@ class Documents(unittest.TestCase):
         self.assertIn("| Made up | 2 us | 2.00 | **libuv 1.25**, Go 0.50 |", text)
         self.assertIn("2026-01-02, P, 2 cores, Linux 6.1.0; Go 1.19. Others used the machine meanwhile (load 3.2).", text)
 
+    def test_calls_are_in_the_summary_with_the_fastest_first(self):
+        row = {"bench": "payload_1mib", "unit": "us", "value": 30, "limit": 24, "ratio": 0.8, "spread": 0, "rounds": 3,
+               "peers": {"slow": 3000, "fast": 20}}
+        text = documents.summary({"offload": {"rows": [row, row | {"bench": "crash_to_ready"}], "machine": self.machine}})
+        self.assertIn("| A call with 1 MiB of arguments | 30 us | 1.25 | **fast 1.50**, slow 0.01 |", text)
+        self.assertEqual(text.count("us |"), 1)
+
     def test_the_full_text_has_a_table_a_plot_and_who_is_missing(self):
         text = documents.in_full({"echo_64x64": self.result(scripted("by hand", 1), scripted("ringmill", 2))})
         self.assertIn("| **ringmill** | 2 | 0.50 | 0.00 | 3, 0 |", text)
