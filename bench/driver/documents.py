@@ -34,6 +34,14 @@ def relative(row, own):
     return row["ratio"] / own["ratio"]
 
 
+def line(*cells):
+    return f"| {' | '.join(cells)} |"
+
+
+def heading(*cells):
+    return [line(*cells), "|" + " --- |" * len(cells)]
+
+
 def digits(value):
     return f"{value:.2f}" if value >= 0.1 else f"{value:.1g}"
 
@@ -49,7 +57,7 @@ def in_short(result):
     hand = [digits(relative(row, own)) for row in result["rows"] if row["subject"] == peers.BY_HAND and row["ratio"]]
     others = [cell(row) for row in result["rows"] if row["ratio"] and row["subject"] != peers.BY_HAND
               and not row["subject"].startswith(peers.OURS)]
-    return f"| {result['title']} | {table.number(own['value'])} {own['unit']} | {hand[0] if hand else ''} | {', '.join(others)} |"
+    return line(result["title"], f"{table.number(own['value'])} {own['unit']}", hand[0] if hand else "", ", ".join(others))
 
 
 def of_calls(result):
@@ -60,7 +68,7 @@ def of_calls(result):
             relation = {name: row["value"] / value for name, value in row["peers"].items()}
             others = [f"**{name} {digits(times)}**" if times > 1 else f"{name} {digits(times)}" for name, times in
                       sorted(relation.items(), key=lambda item: -item[1])]
-            lines.append(f"| {CALLS[row['bench']]} | {table.number(row['value'])} us | {digits(1 / row['ratio'])} | {', '.join(others)} |")
+            lines.append(line(CALLS[row["bench"]], f"{table.number(row['value'])} us", digits(1 / row["ratio"]), ", ".join(others)))
     return lines
 
 
@@ -70,30 +78,29 @@ def circumstances(results):
     versions = ", ".join(f"{name} {version}" for name, version in oldest["versions"].items())
     busy = max(result["machine"]["load_before"] for result in results.values())
     shared = f" Others used the machine meanwhile (load {busy})." if busy > 0.5 else ""
-    return f"{oldest['date']}, {oldest['processor']}, {oldest['cores']} cores, Linux {oldest['kernel'].split('-')[0]}; {versions}.{shared}"
+    kernel = oldest["kernel"].split("-")[0]
+    return f"{oldest['date']}, {oldest['processor']}, {oldest['cores']} cores, Linux {kernel}; {versions}.{shared}"
 
 
 def summary(results):
-    lines = [in_short(results[name]) for name in IN_SHORT if name in results]
+    lines = [text for name in IN_SHORT if name in results and (text := in_short(results[name]))]
     lines += of_calls(results["offload"]) if "offload" in results else []
-    return "\n".join(["| | ringmill | by hand, if ringmill is 1 | others, likewise |", "| --- | --- | --- | --- |",
-                      *(line for line in lines if line), "", circumstances(results)])
+    return "\n".join([*heading("", "ringmill", "by hand, if ringmill is 1", "others, likewise"), *lines, "", circumstances(results)])
 
 
 def of_compared(result):
-    columns = [key for key in result["rows"][0] if key in ("cpu", "p99", "rate", "seconds", "alone", "computed")
-               and key != "value"] if result["rows"] else []
-    names = {"cpu": "us of CPU", "p99": "p99, us", "rate": "requests/s", "seconds": "seconds", "alone": "p99 alone, us",
+    known = {"cpu": "us of CPU", "p99": "p99, us", "rate": "requests/s", "seconds": "seconds", "alone": "p99 alone, us",
              "computed": "computed/s"}
-    unit = result["rows"][0]["unit"] if result["rows"] else ""
-    head = ["", unit, f"ratio to {result['reference']}", "spread", *(names[key] for key in columns), "rounds, dropped"]
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    first = result["rows"][0] if result["rows"] else {"unit": ""}
+    columns = [key for key in known if key in first]
+    head = ["", first["unit"], f"ratio to {result['reference']}", "spread", *(known[key] for key in columns), "rounds, dropped"]
+    lines = heading(*head)
     for row in result["rows"]:
         spread = "" if row["spread"] is None else f"{row['spread']:.2f}"
         ratio = "" if row["ratio"] is None else digits(row["ratio"])
         name = f"**{row['subject']}**" if row["subject"] == peers.OURS else row["subject"]
-        lines.append("| " + " | ".join([name, table.number(row["value"]), ratio, spread, *(table.number(row.get(key)) for key in columns),
-                                        f"{row['rounds']}, {row['dropped']}"]) + " |")
+        lines.append(line(name, table.number(row["value"]), ratio, spread, *(table.number(row.get(key)) for key in columns),
+                          f"{row['rounds']}, {row['dropped']}"))
     return "\n".join(lines + [""] + in_words(result))
 
 
@@ -111,16 +118,17 @@ def in_words(result):
 
 def of_measures(result):
     head = ["", "unit", "ringmill", "limit", "ratio", "spread", "others"]
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    lines = heading(*head)
     for row in result["rows"]:
         others = ", ".join(f"{name} {table.number(value)}" for name, value in row["peers"].items())
-        lines.append(f"| `{row['bench']}` | {row['unit']} | {table.number(row['value'])} | {table.number(row['limit'])} | {row['ratio']:.2f} | "
-                     f"{row['spread']:.2f} | {others} |")
+        lines.append(line(f"`{row['bench']}`", row["unit"], table.number(row["value"]), table.number(row["limit"]),
+                          f"{row['ratio']:.2f}", f"{row['spread']:.2f}", others))
     missing = [f"{name} ({why})" for name, why in result["not_measured"].items()]
     besides = table.in_words(result.get("besides", []))
     ahead = table.ahead_in(result["rows"])
     words = [f"Ahead of ringmill: {', '.join(ahead)}."] if ahead else []
-    words += ([f"Besides: {'; '.join(besides)}."] if besides else []) + ([f"Not measured: {', '.join(missing)}."] if missing else [])
+    words += [f"Besides: {'; '.join(besides)}."] if besides else []
+    words += [f"Not measured: {', '.join(missing)}."] if missing else []
     return "\n".join(lines + ([""] + words if words else []))
 
 

@@ -36,7 +36,8 @@ def bars(title, note, items, mark=None):
     longest = max([length for _, length, _ in items] + ([mark] if mark else []), default=1) or 1
     room = WIDTH - LABELS - VALUES
     height = TOP + len(items) * (BAR + GAP) + BOTTOM - GAP
-    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img">',
+    size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img">',
            f"<title>{html.escape(title)}</title>", f"<style>{STYLE}</style>",
            f'<rect class="card" x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1}" rx="8"/>',
            f'<text class="title" x="12" y="26">{html.escape(title)}</text>',
@@ -49,11 +50,12 @@ def bars(title, note, items, mark=None):
         is_own = label.startswith(peers.OURS) or mark is not None
         kind = "ours" if is_own else "hand" if label == peers.BY_HAND else "other"
         middle = y + BAR / 2 + 4.5
-        size = max(2.0, length / longest * room)
-        where = f'x="{WIDTH - 14}" text-anchor="end"' if mark else f'x="{LABELS + size + 8:.1f}"'
-        out += [f'<text class="label{" own" if label == peers.OURS else ""}" x="{LABELS - 10}" y="{middle}" text-anchor="end">{html.escape(label)}</text>',
-                f'<rect class="{kind}" x="{LABELS}" y="{y}" width="{size:.1f}" height="{BAR}" rx="3"/>',
-                f'<text class="value{" own" if label == peers.OURS else ""}" {where} y="{middle}">{html.escape(text)}</text>']
+        width = max(2.0, length / longest * room)
+        where = f'x="{WIDTH - 14}" text-anchor="end"' if mark else f'x="{LABELS + width + 8:.1f}"'
+        bold = " own" if label == peers.OURS else ""
+        out += [f'<text class="label{bold}" x="{LABELS - 10}" y="{middle}" text-anchor="end">{html.escape(label)}</text>',
+                f'<rect class="{kind}" x="{LABELS}" y="{y}" width="{width:.1f}" height="{BAR}" rx="3"/>',
+                f'<text class="value{bold}" {where} y="{middle}">{html.escape(text)}</text>']
     return "\n".join([*out, "</svg>\n"])
 
 
@@ -63,11 +65,13 @@ def note_of(machine, better):
 
 def of_answer(answer, machine):
     question = answer.question
-    items = [(row.subject, row.value, f"{number(row.value)}" + (f"  ({row.ratio:.2f})" if row.ratio else "")) for row in answer.rows]
+    items = [(row.subject, row.value, number(row.value) + (f"  ({row.ratio:.2f})" if row.ratio else ""))
+             for row in answer.rows]
     better = "Longer is better" if question.is_rate else "Shorter is better"
     return bars(f"{question.title}", note_of(machine, f"{question.unit} (ratio to {answer.reference}). {better}"), items)
 
 
 def of_lines(title, lines, machine):
     items = [(line["bench"], line["ratio"], f"{line['ratio']:.2f}  ({number(line['value'])} {line['unit']})") for line in lines]
-    return bars(title, note_of(machine, "The limit by hand is the dashed line: closer is better, beyond it is faster"), items, mark=1)
+    note = "The limit by hand is the dashed line: closer is better, beyond it is faster"
+    return bars(title, note_of(machine, note), items, mark=1)

@@ -5,7 +5,7 @@ import json
 import idle
 import peers
 from load import Load
-from programs import PYTHON, RELEASE, Program
+from programs import RELEASE, Program
 from rounds import Failed, Question, Subject
 
 
@@ -53,8 +53,9 @@ def echo(bytes_each, connections):
                 return load.of_busy_server(f"127.0.0.1:{port}", process, "--echo", bytes_each, "--connections", connections,
                                            figure="rate")
         return Question(f"echo_{bytes_each}x{connections}",
-                        f"Echo: {bytes_each} bytes, {connections} connections, one core", subjects(effort.chosen(peers.ECHO), sample),
-                        (peers.BY_HAND,), "rate", "requests/s", True, LOAD_COLUMNS)
+                        f"Echo: {bytes_each} bytes, {connections} connections, one core",
+                        subjects(effort.chosen(peers.ECHO), sample), (peers.BY_HAND,), "rate", "requests/s", True,
+                        (("cpu", "us of CPU"), ("p99", "p99 us"), ("server_busy", "busy")))
     return question
 
 
@@ -113,9 +114,6 @@ def mixed(effort):
     return Question("mixed", "Latency of `/` at 4,000 requests/s while four clients have the sum of a million squares computed",
                     subjects(effort.chosen(peers.MIXED), sample), ("aiohttp, 2 processes",), "p99", "us (p99)", False,
                     (("alone", "p99 alone"), ("rate", "requests/s"), ("computed", "computed/s")), 5)
-
-
-LOAD_COLUMNS = (("cpu", "us of CPU"), ("p99", "p99 us"), ("server_busy", "busy"))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Answers as text: a table for each, and in words who is ahead."""
 import peers
+from load import BUSY
 
 
 def number(value):
@@ -14,8 +15,10 @@ def number(value):
 def lined_up(head, lines, words=(0,)):
     """Columns of `words` to the left, the others to the right."""
     widths = [max(len(row[i]) for row in [head, *lines]) for i in range(len(head))]
+
     def line(row):
-        return "  ".join(cell.ljust(width) if i in words else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))).rstrip()
+        cells = [cell.ljust(widths[i]) if i in words else cell.rjust(widths[i]) for i, cell in enumerate(row)]
+        return "  ".join(cells).rstrip()
     return "\n".join([line(head), *map(line, lines)])
 
 
@@ -42,8 +45,11 @@ def remarks(answer):
              if row.ratio and row.ratio > own.ratio
              and row.subject != peers.BY_HAND and not row.subject.startswith(peers.OURS)]
     noisy = [row.subject for row in answer.rows if row.spread and row.spread > 0.3]
-    return ([f"Ahead of ringmill: {', '.join(ahead)}."] if ahead else ["Nobody here is ahead of ringmill."]) + (
-        [f"Noisy, measure again: {', '.join(noisy)}."] if noisy else [])
+    idle = [row.subject for row in answer.rows if answer.question.figure == "rate" and row.others.get("server_busy", 1) < BUSY]
+    text = [f"Ahead of ringmill: {', '.join(ahead)}." if ahead else "Nobody here is ahead of ringmill."]
+    text += [f"Noisy, measure again: {', '.join(noisy)}."] if noisy else []
+    text += [f"Not busy enough to say how many requests a server can answer: {', '.join(idle)}."] if idle else []
+    return text
 
 
 def in_words(lines):

@@ -161,6 +161,12 @@ class Tables(unittest.TestCase):
     def test_it_says_what_was_noisy(self):
         self.assertIn("Noisy, measure again: ringmill.", table.of_answer(asked(scripted("by hand", 1), scripted("ringmill", 1, 2, 3))))
 
+    def test_it_says_whose_rate_says_nothing(self):
+        server = rounds.Subject("ringmill", lambda: {"rate": 5, "server_busy": 0.3})
+        question = rounds.Question("q", "Q", [server], ("ringmill",), "rate", "requests/s", True)
+        self.assertIn("Not busy enough to say how many requests a server can answer: ringmill.",
+                      table.of_answer(rounds.ask(question, 1)))
+
     def test_measures_of_a_program_name_the_peers_that_are_ahead(self):
         line = {"bench": "round_trip", "unit": "us", "value": 20, "limit": 10, "ratio": 0.5, "rounds": 3, "spread": 0,
                 "peers": {"thread pool": 15, "ProcessPoolExecutor": 134}}
