@@ -11,7 +11,6 @@ import sys
 
 import documents
 import machine
-import plot
 import questions
 import results
 import rounds
@@ -29,8 +28,8 @@ def parsed(words):
     parser.add_argument("--wrk", action="store_true", help="HTTP load from wrk instead of examples/http_load")
     parser.add_argument("--output", type=pathlib.Path, default=None, help="where the .json and .svg go; bench/results, or "
                         "build/bench with --quick, if not said")
-    parser.add_argument("--documents", action="store_true", help="measures nothing: writes the figures of bench/results into "
-                        "README.md and bench/README.md")
+    parser.add_argument("--documents", action="store_true", help="measures nothing: draws what is in bench/results, and writes "
+                        "it into README.md and bench/README.md")
     parser.add_argument("--check", action="store_true", help="only look at the arguments")
     chosen = parser.parse_args(words)
     for name in chosen.names:
@@ -55,14 +54,13 @@ def answer(name, effort, here, folder):
         lines, besides, failures = question.lines(effort)
         tell("")
         print(table.of_lines(question.title, lines, besides, failures), flush=True)
-        results.write(folder, name, results.of_lines(question, lines, besides, failures, here, effort),
-                      plot.of_lines(question.title, lines, here))
+        results.write(folder, name, results.of_lines(question, lines, besides, failures, here, effort))
         return bool(lines)
     count = effort.rounds or (min(2, question.rounds) if effort.is_quick else question.rounds)
     found = rounds.ask(question, count, lambda subject: tell(f"{name}: {subject}"))
     tell("")
     print(table.of_answer(found), flush=True)
-    results.write(folder, name, results.of_answer(found, here, effort), plot.of_answer(found, here))
+    results.write(folder, name, results.of_answer(found, here, effort))
     return any(row.rounds for row in found.rows)
 
 

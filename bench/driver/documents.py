@@ -1,4 +1,5 @@
-"""The results in words: writes what is in bench/results into README.md and bench/README.md, between two comments."""
+"""The results in words and pictures: draws what is in bench/results, and writes it into README.md and bench/README.md,
+between two comments."""
 import json
 import re
 
@@ -6,6 +7,7 @@ import peers
 import table
 from programs import ROOT
 from questions import QUESTIONS
+from results import draw, is_compared
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 IN_SHORT = ("echo_64x64", "echo_4096x64", "echo_64x512", "http_hello", "http_pipelined", "sleepers", "idle", "mixed")
@@ -20,10 +22,6 @@ def load_results(folder):
         if path.exists():
             found[name] = json.loads(path.read_text(encoding="utf-8"))
     return found
-
-
-def is_compared(result):
-    return "reference" in result
 
 
 def own_row(result):
@@ -152,5 +150,7 @@ def update(folder):
     results = load_results(folder)
     if not results:
         raise ValueError(f"no results in {folder}: measure first")
+    for name, result in results.items():
+        draw(folder, name, result)
     for path, figures in ((ROOT / "README.md", summary(results)), (ROOT / "bench/README.md", in_full(results))):
         path.write_text(replaced(path.read_text(encoding="utf-8"), figures), encoding="utf-8")

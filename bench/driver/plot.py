@@ -1,6 +1,7 @@
 """Bars as SVG: one for each subject. Colours follow what the reader has chosen, light or dark; the card behind them is
 why it can be read wherever it is shown."""
 import html
+import math
 
 import peers
 from table import number
@@ -30,10 +31,25 @@ STYLE = """
 """
 
 
+def width_of(length, lengths):
+    """Of a bar, as a part of the room. Where the longest would hide the others, the scale is logarithmic."""
+    longest, shortest = max(lengths), min(lengths)
+    if not is_logarithmic(lengths):
+        return length / longest
+    least = 0.1  # of the shortest, so that it can be seen
+    return least + (1 - least) * math.log(length / shortest) / math.log(longest / shortest)
+
+
+def is_logarithmic(lengths):
+    return max(lengths) > 200 * min(lengths)
+
+
 def bars(title, note, items, mark=None):
     """SVG text. `items`: (label, length, text) each; `mark`: a length at which a dashed line is drawn."""
-    items = [item for item in items if item[1] is not None]
-    longest = max([length for _, length, _ in items] + ([mark] if mark else []), default=1) or 1
+    items = [item for item in items if item[1]]
+    lengths = [length for _, length, _ in items] + ([mark] if mark else []) or [1]
+    if is_logarithmic(lengths):
+        note = f"{note}. Logarithmic"
     room = WIDTH - LABELS - VALUES
     height = TOP + len(items) * (BAR + GAP) + BOTTOM - GAP
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
@@ -43,14 +59,14 @@ def bars(title, note, items, mark=None):
            f'<text class="title" x="12" y="26">{html.escape(title)}</text>',
            f'<text class="note" x="12" y="46">{html.escape(note)}</text>']
     if mark:
-        x = LABELS + mark / longest * room
+        x = LABELS + width_of(mark, lengths) * room
         out.append(f'<line class="line" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 8}" y2="{height - BOTTOM + 8}"/>')
     for i, (label, length, text) in enumerate(items):
         y = TOP + i * (BAR + GAP)
         is_own = label.startswith(peers.OURS) or mark is not None
         kind = "ours" if is_own else "hand" if label == peers.BY_HAND else "other"
         middle = y + BAR / 2 + 4.5
-        width = max(2.0, length / longest * room)
+        width = max(2.0, width_of(length, lengths) * room)
         where = f'x="{WIDTH - 14}" text-anchor="end"' if mark else f'x="{LABELS + width + 8:.1f}"'
         bold = " own" if label == peers.OURS else ""
         out += [f'<text class="label{bold}" x="{LABELS - 10}" y="{middle}" text-anchor="end">{html.escape(label)}</text>',
@@ -63,15 +79,17 @@ def note_of(machine, better):
     return f"{better}. {machine['cores']} cores, Linux {machine['kernel'].split('-')[0]}, {machine['date']}"
 
 
-def of_answer(answer, machine):
-    question = answer.question
-    items = [(row.subject, row.value, number(row.value) + (f"  ({row.ratio:.2f})" if row.ratio else ""))
-             for row in answer.rows]
-    better = "Longer is better" if question.is_rate else "Shorter is better"
-    return bars(f"{question.title}", note_of(machine, f"{question.unit} (ratio to {answer.reference}). {better}"), items)
+def of_compared(result):
+    """`result`: what results.py makes of an answer, or has written."""
+    items = [(row["subject"], row["value"], number(row["value"]) + (f"  ({row['ratio']:.2f})" if row["ratio"] else ""))
+             for row in result["rows"]]
+    better = "Longer is better" if result["is_rate"] else "Shorter is better"
+    unit = result["rows"][0]["unit"] if result["rows"] else ""
+    return bars(result["title"], note_of(result["machine"], f"{unit} (ratio to {result['reference']}). {better}"), items)
 
 
-def of_lines(title, lines, machine):
-    items = [(line["bench"], line["ratio"], f"{line['ratio']:.2f}  ({number(line['value'])} {line['unit']})") for line in lines]
+def of_measures(result):
+    items = [(line["bench"], line["ratio"], f"{line['ratio']:.2f}  ({number(line['value'])} {line['unit']})")
+             for line in result["rows"]]
     note = "The limit by hand is the dashed line: closer is better, beyond it is faster"
-    return bars(title, note_of(machine, note), items, mark=1)
+    return bars(result["title"], note_of(result["machine"], note), items, mark=1)

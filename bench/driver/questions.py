@@ -77,7 +77,7 @@ def idle_connections(effort):
     def sample(program):
         with program.serving() as (port, process):
             return {"bytes": idle.bytes_of_each(port, process, count)}
-    return Question("idle", f"Memory of an idle connection, {count} of them, each of which has echoed one message",
+    return Question("idle", f"Memory of each of {count:,} idle connections that have echoed a message",
                     subjects(effort.chosen(peers.IDLE), sample), (peers.BY_HAND,), "bytes", "bytes", False, (), 3)
 
 
@@ -111,7 +111,7 @@ def mixed(effort):
             computing = load.started(url + "cpu", process, "--connections", 4, core=None)
             beside = load.on(url, process, "--connections", 8, *rate, core=None)
             return {"p99": beside["p99"], "alone": alone["p99"], "rate": beside["rate"], "computed": computing()["rate"]}
-    return Question("mixed", "Latency of `/` at 4,000 requests/s while four clients have the sum of a million squares computed",
+    return Question("mixed", "Latency at 4,000 requests/s while four clients have the server compute",
                     subjects(effort.chosen(peers.MIXED), sample), ("aiohttp, 2 processes",), "p99", "us (p99)", False,
                     (("alone", "p99 alone"), ("rate", "requests/s"), ("computed", "computed/s")), 5)
 

@@ -19,7 +19,17 @@ def of_lines(question, lines, besides, failures, machine, effort):
             "besides": besides, "not_measured": failures}
 
 
-def write(folder, name, figures, picture):
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{name}.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+def is_compared(result):
+    """Subjects on one question; else measures of a program."""
+    return "reference" in result
+
+
+def draw(folder, name, result):
+    picture = plot.of_compared(result) if is_compared(result) else plot.of_measures(result)
     (folder / f"{name}.svg").write_text(picture, encoding="utf-8")
+
+
+def write(folder, name, result):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    draw(folder, name, result)

@@ -198,7 +198,18 @@ class Tables(unittest.TestCase):
         xml.etree.ElementTree.fromstring(picture)
         self.assertIn("a &lt; b", picture)
         self.assertNotIn("nothing", picture)
+        self.assertNotIn("Logarithmic", picture)
         self.assertIn("prefers-color-scheme: dark", picture)
+
+
+    def test_bars_are_in_proportion_unless_one_would_hide_the_others(self):
+        self.assertEqual([plot.width_of(length, [1, 2, 4]) for length in (1, 2, 4)], [0.25, 0.5, 1])
+        self.assertEqual([round(plot.width_of(length, [1, 100, 10_000]), 2) for length in (1, 100, 10_000)], [0.1, 0.55, 1])
+        self.assertIn("Logarithmic", plot.bars("A", "note", [("a", 1, "1"), ("b", 1000, "1000")]))
+
+    def test_titles_fit_into_plots(self):
+        for name, make in questions.QUESTIONS.items():
+            self.assertLessEqual(len(make(questions.Effort()).title), 80, name)
 
 
 class Documents(unittest.TestCase):
