@@ -95,6 +95,10 @@ mapping::~mapping() {
   if (address_) munmap(address_, size_);
 }
 
+void mapping::make_writable(std::size_t size) {
+  if (mprotect(address_, size, PROT_READ | PROT_WRITE) < 0) fail("mprotect of shared memory");
+}
+
 host_channel::host_channel(std::size_t input_capacity, std::size_t output_capacity, std::uint32_t generation)
     : host_channel(input_capacity, output_capacity, generation,
                    make_memory("ringmill requests", page_size, input_capacity),
@@ -106,9 +110,10 @@ host_channel::host_channel(std::size_t input_capacity, std::size_t output_capaci
       response_memory_(std::move(responses)),
       requests_(request_memory_.number(), page_size + input_capacity, true),
       responses_(response_memory_.number(), output_places::large_offset + output_capacity, false),
-      protocol_(page_at<request_page>(requests_), page_at<const response_page>(responses_), generation,
+      protocol_(page_at<request_page>(requests_), page_at<response_page>(responses_), generation,
                 output_places(output_capacity)),
       input_(input_capacity) {
+  responses_.make_writable(page_size);  // for `worker_asleep` and for the futex; it writes nothing else there
   // The host's own mapping stays writable; nobody can make another one, or shrink it under the reader (SIGBUS).
   seal(request_memory_, F_SEAL_FUTURE_WRITE);
   seal(response_memory_, 0);

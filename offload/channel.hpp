@@ -38,6 +38,8 @@ class RINGMILL_API mapping {
   }
   ~mapping();
 
+  /// The first `size` bytes, whole pages, of one that is only for reading.
+  void make_writable(std::size_t size);
   std::byte* data() const noexcept { return static_cast<std::byte*>(address_); }
   std::size_t size() const noexcept { return size_; }
 
@@ -106,10 +108,9 @@ class RINGMILL_API host_channel {
   /// There is one more, right or wrong.
   bool has_answer() const noexcept { return protocol_.has_answer(); }
 
-  /// Before waiting on `futex_word` for a change from `expected()`: says that a wake is wanted. Look with `has_answer`
-  /// after it. While awake, each answer saves the worker a system call.
+  /// Before each wait on `futex_word` for a change from `expected()`: says that a wake is wanted, one. Look with
+  /// `has_answer` after it. While awake, each answer saves the worker a system call.
   void announce_sleep() noexcept { protocol_.announce_sleep(); }
-  void announce_awake() noexcept { protocol_.announce_awake(); }
   const std::uint32_t* futex_word() const noexcept;
   std::uint32_t expected() const noexcept { return protocol_.expected(); }
 

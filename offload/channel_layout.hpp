@@ -101,8 +101,8 @@ struct response_entry {
 template <class Memory>
 struct request_page_of {
   using word = typename Memory::word;
-  alignas(64) word tail{Memory::first_number};  ///< the last call's number; the worker's futex
-  alignas(64) word host_asleep{0};              ///< the host waits on the response tail
+  alignas(64) word tail{Memory::first_number};          ///< the last call's number
+  alignas(64) word wake_host_at{Memory::first_number};  ///< the response tail that has to wake the host, if it sleeps
   alignas(64) std::uint32_t generation = 0;
   std::uint32_t output_capacity = 0;                    ///< of the large place
   alignas(64) word answers_read{Memory::first_number};  ///< the large place is free for the answer of this number
@@ -114,11 +114,17 @@ template <class Memory>
 struct response_page_of {
   using word = typename Memory::word;
   alignas(64) word tail{Memory::first_number};     ///< the next answer's number; the host's futex
-  alignas(64) word worker_asleep{0};               ///< the worker waits on the request tail
+  alignas(64) word worker_asleep{0};               ///< see below
   alignas(64) word started{Memory::first_number};  ///< the last call that was begun
   typename Memory::wide_word progress{0};          ///< its number, and a float: how much of it is done
   alignas(64) typename Memory::template slot<response_entry> ring[Memory::ring_entries];
 };
+
+/// What `worker_asleep` says while the worker waits for it to change. The host clears it, and then wakes the worker:
+/// this is the only word of B that it writes. The request tail would do as a futex too, but the worker maps that for
+/// reading only, and the kernel takes half a microsecond longer to find a futex in such a mapping. For the same reason
+/// the host maps the page of the response tail for writing.
+inline constexpr std::uint32_t waits_for_calls = 1;
 
 using request_page = request_page_of<shared_memory>;
 using response_page = response_page_of<shared_memory>;

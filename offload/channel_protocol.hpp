@@ -61,9 +61,13 @@ class host_protocol {
  public:
   static constexpr std::uint32_t window = Memory::ring_entries;
 
-  host_protocol(request_page_of<Memory>& requests, const response_page_of<Memory>& responses, std::uint32_t generation,
+  host_protocol(request_page_of<Memory>& requests, response_page_of<Memory>& responses, std::uint32_t generation,
                 output_places places) noexcept
-      : requests_(requests), responses_(responses), generation_(generation), places_(places) {
+      : requests_(requests),
+        responses_(responses),
+        worker_asleep_(responses.worker_asleep),
+        generation_(generation),
+        places_(places) {
     requests_.generation = generation;
     requests_.output_capacity = places.large().length;
   }
@@ -90,7 +94,9 @@ class host_protocol {
     requests_.tail.store(posted_, std::memory_order_seq_cst);
     RINGMILL_FAULT_POINT("host_request_published");
     // The worker's word: if it lies, it is not woken.
-    if (responses_.worker_asleep.load(std::memory_order_seq_cst) != 0) Memory::wake(requests_.tail);
+    if (worker_asleep_.load(std::memory_order_seq_cst) == 0) return;
+    worker_asleep_.store(0, std::memory_order_release);
+    Memory::wake(worker_asleep_);
   }
 
   /// Calls an open call back. True if the worker will not start it, but answer `skipped`; false if it has begun (or
@@ -134,11 +140,10 @@ class host_protocol {
   /// The payloads of all answers so far have been read: the large place is free for the next.
   void done_reading() { requests_.answers_read.store(taken_, std::memory_order_release); }
 
-  /// Asks to be woken from now on: then wait for `futex` to differ from `expected`, or for the doorbell; but not before
-  /// a look with `has_answer`. Take all that is there before waiting again. While awake, each answer saves the worker a
-  /// system call.
-  void announce_sleep() { requests_.host_asleep.store(1, std::memory_order_seq_cst); }
-  void announce_awake() { requests_.host_asleep.store(0, std::memory_order_relaxed); }
+  /// Asks to be woken by the next answer: then wait for `futex` to differ from `expected`, or for the doorbell; for the
+  /// latter not before a look with `has_answer`. Take all that is there and announce it again before waiting again. The
+  /// answers between cost the worker no system call.
+  void announce_sleep() { requests_.wake_host_at.store(taken_ + 1, std::memory_order_seq_cst); }
   const typename Memory::word& futex() const noexcept { return responses_.tail; }
   std::uint32_t expected() const noexcept { return taken_; }
 
@@ -170,6 +175,7 @@ class host_protocol {
 
   request_page_of<Memory>& requests_;
   const response_page_of<Memory>& responses_;
+  typename Memory::word& worker_asleep_;
   std::uint32_t generation_;
   output_places places_;
   std::uint32_t posted_ = Memory::first_number;  ///< the last call's number
@@ -190,8 +196,10 @@ class worker_protocol {
   /// Waits for the next call and gives a copy of its entry.
   request_entry next() {
     while (requests_.tail.load(std::memory_order_acquire) == taken_) {
-      responses_.worker_asleep.store(1, std::memory_order_seq_cst);
-      if (requests_.tail.load(std::memory_order_seq_cst) == taken_) Memory::wait(requests_.tail, taken_);
+      responses_.worker_asleep.store(waits_for_calls, std::memory_order_seq_cst);
+      if (requests_.tail.load(std::memory_order_seq_cst) == taken_) {
+        Memory::wait(responses_.worker_asleep, waits_for_calls);
+      }
       responses_.worker_asleep.store(0, std::memory_order_relaxed);
     }
     return Memory::read(requests_.ring[++taken_ % Memory::ring_entries]);
@@ -209,7 +217,7 @@ class worker_protocol {
   void report_progress(const request_entry& request, float done) {
     responses_.progress.store(std::uint64_t{request.sequence} << 32 | std::bit_cast<std::uint32_t>(done),
                               std::memory_order_relaxed);
-    wake_host();
+    wake_host_at(responses_.tail.load(std::memory_order_relaxed) + 1);
   }
 
   output_places places() const noexcept { return output_places(requests_.output_capacity); }
@@ -243,10 +251,11 @@ class worker_protocol {
     RINGMILL_FAULT_POINT("answer_written");
     responses_.tail.store(++posted_, std::memory_order_seq_cst);
     RINGMILL_FAULT_POINT("answer_published");
-    wake_host();
+    wake_host_at(posted_);
   }
-  void wake_host() {
-    if (requests_.host_asleep.load(std::memory_order_seq_cst) != 0) Memory::wake_host(responses_.tail, doorbell_);
+  /// If it sleeps until the tail is this. Others have nothing to wake it for: it has seen them, or is about to.
+  void wake_host_at(std::uint32_t tail) {
+    if (requests_.wake_host_at.load(std::memory_order_seq_cst) == tail) Memory::wake_host(responses_.tail, doorbell_);
   }
 
   const request_page_of<Memory>& requests_;

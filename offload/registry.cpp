@@ -59,7 +59,7 @@ void check_registry() {
 }
 
 std::uint64_t registry_fingerprint() noexcept {
-  std::uint64_t hash = hash_bytes("ringmill channel 1");
+  std::uint64_t hash = hash_bytes("ringmill channel 2");
   const auto mix = [&hash](std::uint64_t number) {
     hash = hash_bytes(std::string_view(reinterpret_cast<const char*>(&number), sizeof number), hash);
   };

@@ -97,17 +97,13 @@ void worker_slot::watch() {
 }
 
 void worker_slot::woke_up() noexcept {
-  channel->announce_awake();
   is_awake = true;
   pool_.worker_spoke(*this);
 }
 
 bool worker_slot::listen() {
   channel->announce_sleep();
-  if (channel->has_answer()) {
-    channel->announce_awake();
-    return false;
-  }
+  if (channel->has_answer()) return false;
   is_awake = false;
   doorbell ? bell_->arm() : futex_->arm();
   return true;

@@ -78,7 +78,6 @@ std::uint32_t exchange(std::uint32_t calls, std::uint32_t at_a_time) {
     host.publish();
     host.announce_sleep();
     if (!host.has_answer()) Memory::wait(host.futex(), host.expected());
-    host.announce_awake();
   }
   CHECK(wrong == 0);
   return skipped;
