@@ -62,7 +62,6 @@ bool pool_core::refuse(pool_task& task, task_outcome how, std::exception_ptr why
 
 /// From now on it waits or runs, until `forget`.
 void pool_core::count_in(pool_task& task) noexcept {
-  task.submitted_ = ring_.now();
   // Only watches in the background tell of its end: waiting for it is no deadlock all the same.
   if (outstanding_++ != 0) return;
   ring_.work_sent_out();
@@ -86,6 +85,7 @@ bool pool_core::submit(pool_task& task) noexcept {
   count_in(task);
   queue_.push_back(task);
   dispatch();
+  if (task.state_ == pool_task::state::queued) task.submitted_ = ring_.now();  // else a worker has it already
   if (!task.may_wait_ && task.state_ == pool_task::state::queued &&
       (queue_.size() > options_.queue_limit() || queue_.bytes() > options_.queue_bytes())) {
     queue_.remove(task);

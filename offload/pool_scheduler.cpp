@@ -143,6 +143,7 @@ bool pool_core::assign(worker_slot& slot, pool_task& task) noexcept {
     return false;
   }
   loop_.disarm(task);
+  if (task.submitted_ == time_point()) task.submitted_ = now;
   task.state_ = pool_task::state::running;
   task.slot_ = &slot;
   const bool is_head = slot.now != worker_slot::state::running;
@@ -208,16 +209,16 @@ bool pool_core::take_answers(worker_slot& slot) noexcept {
   try {
     std::optional<response> answer = slot.channel->take();
     if (!answer) return false;
-    const time_point now = ring_.now();
-    for (; answer; answer = slot.channel->take()) take_answer(slot, *answer, now);
-    if (slot.now == worker_slot::state::running && slot.in_flight() == 0) became_idle(slot, now);
+    lazy_clock clock(ring_);
+    for (; answer; answer = slot.channel->take()) take_answer(slot, *answer, clock);
+    if (slot.now == worker_slot::state::running && slot.in_flight() == 0) became_idle(slot, clock);
   } catch (const std::exception& error) {
     violated(slot, error.what());
   }
   return true;
 }
 
-void pool_core::take_answer(worker_slot& slot, const response& answer, time_point now) {
+void pool_core::take_answer(worker_slot& slot, const response& answer, lazy_clock& clock) {
   if (answer.status == response_status::ready) {
     slot.is_ready = true;
     if (slot.pid != 0) slot.is_here();
@@ -236,7 +237,7 @@ void pool_core::take_answer(worker_slot& slot, const response& answer, time_poin
     read_answer(*task, answer);  // throws: the task is still its own, and blamed
     // The worker's word, unless it is the most that it can say: several answers that come together have no other time.
     constexpr std::uint32_t most = ~std::uint32_t{0};
-    statistics_.run_time.record(answer.run_time == most ? now - slot.head_since : duration(answer.run_time));
+    statistics_.run_time.record(answer.run_time == most ? clock.now() - slot.head_since : duration(answer.run_time));
     statistics_.bytes_out += answer.payload.size();
     task->profile_->record(answer.run_time);
     ++slot.answered;
@@ -249,7 +250,7 @@ void pool_core::take_answer(worker_slot& slot, const response& answer, time_poin
     --prefetched_;
     slot.backlog -= std::min(slot.backlog, next->profile_->typical());
   }
-  begin_head(slot, now);
+  begin_head(slot, clock.now());
 }
 
 /// Throws protocol_error if the answer is nonsense.
@@ -285,15 +286,15 @@ void pool_core::take_progress(worker_slot& slot) noexcept {
   task->options_.on_progress()(static_cast<double>(done));
 }
 
-void pool_core::became_idle(worker_slot& slot, time_point now) noexcept {
+void pool_core::became_idle(worker_slot& slot, lazy_clock& clock) noexcept {
   slot.now = slot.lease ? worker_slot::state::leased : worker_slot::state::idle;
   if (slot.lease) return;
-  if (!is_worn_out(slot, now)) return;
+  if (!is_worn_out(slot, clock)) return;
   ++statistics_.recycled;
   slot.kill();  // it owns nothing that needs an orderly end
 }
 
-bool pool_core::is_worn_out(worker_slot& slot, time_point now) noexcept {
+bool pool_core::is_worn_out(worker_slot& slot, lazy_clock& clock) noexcept {
   constexpr std::uint64_t most_tasks = std::uint64_t{1} << 30;  // its calls are numbered with 32 bits
   constexpr duration between_looks = std::chrono::milliseconds(100);
   const auto with_jitter = [&slot](auto limit) { return static_cast<double>(limit) * slot.jitter; };
@@ -301,10 +302,12 @@ bool pool_core::is_worn_out(worker_slot& slot, time_point now) noexcept {
   const std::uint64_t tasks = options_.recycle_after_tasks();
   if (tasks != 0 && static_cast<double>(slot.answered) >= with_jitter(tasks)) return true;
   const duration age = options_.recycle_after();
-  if (age > duration::zero() && static_cast<double>((now - slot.born).count()) >= with_jitter(age.count())) return true;
+  if (age > duration::zero() && static_cast<double>((clock.now() - slot.born).count()) >= with_jitter(age.count())) {
+    return true;
+  }
   const std::size_t memory = options_.recycle_above_memory();
-  if (memory == 0 || now - slot.memory_seen < between_looks) return false;
-  slot.memory_seen = now;
+  if (memory == 0 || clock.now() - slot.memory_seen < between_looks) return false;
+  slot.memory_seen = clock.now();
   return static_cast<double>(memory_of(slot.pid)) > with_jitter(memory);
 }
 

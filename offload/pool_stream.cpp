@@ -34,7 +34,8 @@ void pool_core::lease_ends(worker_lease& lease, bool is_clean) noexcept {
     slot->lease = nullptr;
     // Else it is dying: a call that was in flight has been dropped.
     if (slot->now == worker_slot::state::leased) {
-      is_clean ? became_idle(*slot, ring_.now()) : kill(*slot, nullptr);
+      lazy_clock clock(ring_);
+      is_clean ? became_idle(*slot, clock) : kill(*slot, nullptr);
     }
   }
   if (!is_clean && --leases_ == 0 && outstanding_ == 0) idle_.set();

@@ -30,6 +30,7 @@ timer_queue::ticks timer_queue::beginning_of(position slot) const noexcept {
 }
 
 std::optional<time_point> timer_queue::next_deadline() noexcept {
+  if (empty()) return std::nullopt;
   const std::optional<position> first = find_first();
   if (!first) return std::nullopt;
   return time_of(earliest_of(heads_[first->level][first->index]).value_or(beginning_of(*first)));

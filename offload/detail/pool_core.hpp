@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -101,6 +102,20 @@ class pool_core {
     action what_;
   };
 
+  /// The time, read when it is first asked for: most answers need none.
+  class lazy_clock {
+   public:
+    explicit lazy_clock(ring& of) noexcept : ring_(of) {}
+    time_point now() noexcept {
+      if (!read_) read_ = ring_.now();
+      return *read_;
+    }
+
+   private:
+    ring& ring_;
+    std::optional<time_point> read_;
+  };
+
   /// Runs once after what is ready now: then calls that were staged meanwhile are published together, and workers that
   /// have spoken are looked at again. A waiter that is woken cannot be taken back, so it may outlive the pool.
   class turn_end final : public callback_waiter {
@@ -133,11 +148,11 @@ class pool_core {
   void end_turn_soon() noexcept;
   void end_turn() noexcept;
   bool take_answers(worker_slot& slot) noexcept;
-  void take_answer(worker_slot& slot, const response& answer, time_point now);
+  void take_answer(worker_slot& slot, const response& answer, lazy_clock& clock);
   void read_answer(pool_task& task, const response& answer);
   void take_progress(worker_slot& slot) noexcept;
-  void became_idle(worker_slot& slot, time_point now) noexcept;
-  bool is_worn_out(worker_slot& slot, time_point now) noexcept;
+  void became_idle(worker_slot& slot, lazy_clock& clock) noexcept;
+  bool is_worn_out(worker_slot& slot, lazy_clock& clock) noexcept;
   std::size_t busy_workers() const noexcept;
 
   // pool_blame.cpp
