@@ -105,15 +105,16 @@ double raw_tasks_16x2(std::size_t count) {
                                  [&] {
                                    std::size_t sent = 0;
                                    limits::message data{};
+                                   const auto has_answer = [&] { return first.has_answer() || second.has_answer(); };
                                    for (std::size_t done = 0; done < count;) {
-                                     const std::uint32_t seen = bell.rung.load(std::memory_order_acquire);
                                      bool moved = false;
                                      for (limits::worker_channel* one : {&first, &second}) {
                                        while (one->receive(data)) ++done, moved = true;
-                                       while (sent < count && one->in_flight() < 8)
-                                         one->send(data), ++sent, moved = true;
+                                       const std::size_t before = sent;
+                                       while (sent < count && one->in_flight() < 8) one->put(data), ++sent;
+                                       if (sent != before) one->publish();
                                      }
-                                     if (!moved) limits::worker_channel::sleep(bell, seen);
+                                     if (!moved) limits::worker_channel::sleep(bell, has_answer);
                                    }
                                  }) /
          1000;
