@@ -60,8 +60,8 @@ bool pool_core::refuse(pool_task& task, task_outcome how, std::exception_ptr why
   return false;
 }
 
-/// From now on it waits or runs, until `forget`.
-void pool_core::count_in(pool_task& task) noexcept {
+/// From now on a task more waits or runs, until `forget`.
+void pool_core::count_in() noexcept {
   // Only watches in the background tell of its end: waiting for it is no deadlock all the same.
   if (outstanding_++ != 0) return;
   ring_.work_sent_out();
@@ -82,7 +82,7 @@ bool pool_core::submit(pool_task& task) noexcept {
                   std::make_exception_ptr(payload_too_large("arguments", task.size_, options_.input_capacity())));
   }
   if (task.goes_on_) return submit_to_lease(task);
-  count_in(task);
+  count_in();
   queue_.push_back(task);
   dispatch();
   if (task.state_ == pool_task::state::queued) task.submitted_ = ring_.now();  // else a worker has it already

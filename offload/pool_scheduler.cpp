@@ -152,12 +152,14 @@ bool pool_core::assign(worker_slot& slot, pool_task& task) noexcept {
   statistics_.bytes_in += task.size_;
   task.sequence_ = slot.channel->stage(task.function_, task.size_);
   slot.task_at(task.sequence_) = &task;
+  // A worker that is woken for its first call and for each behind it would run dry between them. So where the end of
+  // the turn is to come anyway, the call waits for those that are made until then.
+  slot.has_staged = !is_head || turn_end_->is_woken();
   if (is_head) {
-    slot.channel->publish();
+    if (!slot.has_staged) slot.channel->publish();
     slot.backlog = duration::zero();
     begin_head(slot, now);
   } else {
-    slot.has_staged = true;
     end_turn_soon();
     ++prefetched_;
     slot.backlog += task.profile_->typical();
@@ -197,10 +199,10 @@ void pool_core::end_turn() noexcept {
 }
 
 void pool_core::worker_spoke(worker_slot& slot) noexcept {
-  end_turn_soon();
   take_answers(slot);
   if (slot.now == worker_slot::state::running) take_progress(slot);
   dispatch();
+  end_turn_soon();  // behind the tasks that have their results now: what they call next is published with the rest
 }
 
 /// Whatever it has published; the first thing that is wrong is the last that is looked at. False: nothing.

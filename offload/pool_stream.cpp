@@ -64,7 +64,7 @@ bool pool_core::submit_to_lease(pool_task& task) noexcept {
     if (!why) why = std::make_exception_ptr(worker_crashed(slot ? slot->pid : 0, SIGKILL, process_usage(), {}));
     return refuse(task, is_shut ? unavailable_as_ : task_outcome::worker_crashed, std::move(why));
   }
-  count_in(task);
+  count_in();
   assign(*slot, task);
   return true;
 }

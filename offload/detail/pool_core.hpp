@@ -130,7 +130,7 @@ class pool_core {
 
   // pool_core.cpp
   bool refuse(pool_task& task, task_outcome how, std::exception_ptr why) noexcept;
-  void count_in(pool_task& task) noexcept;
+  void count_in() noexcept;
   void finish(pool_task& task, task_outcome how, std::exception_ptr failure) noexcept;
   void finish_cancelled(pool_task& task) noexcept;
   void forget(pool_task& task) noexcept;
