@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <ringmill/offload/codec.hpp>
+#include <ringmill/offload/detail/argument_sinks.hpp>
 #include <ringmill/offload/exception_codec.hpp>
 #include <ringmill/offload/in_worker.hpp>
 #include <ringmill/offload/pool_task.hpp>
@@ -89,12 +90,9 @@ class [[nodiscard]] pool_chunk final : public pool_task {
   }
 
  private:
-  std::size_t argument_bytes() const override {
-    byte_counter counter;
-    write_value(counter, *calls_);
-    return counter.size();
-  }
-  void write_arguments(std::span<std::byte> memory) const override { encode(memory, *calls_); }
+  std::size_t argument_bytes() const override { return argument_size(buffers(), *calls_); }
+  void write_arguments(std::span<std::byte> memory) const override { write_argument(memory, buffers(), *calls_); }
+  std::uint64_t argument_hash() const override { return hash_of_argument(*calls_); }
   void read_result(std::span<const std::byte> bytes) override {
     items_ = decode<std::vector<chunk_item<Function>>>(bytes);
     if (items_.size() != calls_->size()) throw protocol_error("a chunk's results are not as many as its calls");

@@ -33,6 +33,7 @@
 #include <vector>
 
 #include <ringmill/offload/error.hpp>
+#include <ringmill/runtime/config.hpp>
 #include <ringmill/runtime/detail/functional.hpp>
 
 namespace ringmill {
@@ -84,12 +85,16 @@ class byte_reader {
     position_ += size;
     return here;
   }
-  /// A number of elements, each of which takes at least `element_size` bytes of what remains.
-  std::size_t length(std::size_t element_size) {
+  std::uint64_t number() {
     align(alignof(std::uint64_t));
-    std::uint64_t count = 0;
-    std::memcpy(&count, take(sizeof count), sizeof count);
-    asm volatile("" : "+r"(count));  // the compiler must not fetch it again after the check
+    std::uint64_t value = 0;
+    std::memcpy(&value, take(sizeof value), sizeof value);
+    asm volatile("" : "+r"(value));  // the compiler must not fetch it again after a check
+    return value;
+  }
+  /// A number of elements, each of which takes at least `element_size` bytes of what remains.
+  std::size_t length(std::size_t element_size) { return checked_length(number(), element_size); }
+  std::size_t checked_length(std::uint64_t count, std::size_t element_size) const {
     if (count > remaining() / std::max<std::size_t>(element_size, 1))
       throw protocol_error("a length exceeds its bytes");
     return static_cast<std::size_t>(count);
@@ -212,9 +217,31 @@ void write_block(Sink& sink, std::span<const T> elements) {
   sink.align(alignof(T));
   sink.bytes(elements.data(), elements.size_bytes());
 }
+/// In the length of a block that lies in a buffer of the pool: its offset there follows in its stead.
+inline constexpr std::uint64_t lies_in_buffer = std::uint64_t{1} << 63;
+
+/// A part of the pool's buffers, as this worker sees them. Throws protocol_error if they do not have it; in other
+/// processes they have nothing.
+RINGMILL_API std::span<const std::byte> buffer_bytes(std::uint64_t offset, std::uint64_t count,
+                                                     std::size_t element_size);
+
+/// A block, or where it lies, if that is in a buffer of the pool that the bytes are for.
+template <class T, class Sink>
+void write_view(Sink& sink, std::span<const T> elements) {
+  if constexpr (requires { sink.place_of(nullptr, 0); }) {
+    if (const std::optional<std::uint64_t> offset = sink.place_of(elements.data(), elements.size_bytes())) {
+      write_length(sink, elements.size() | lies_in_buffer);
+      return codec<std::uint64_t>::write(sink, *offset);
+    }
+  }
+  write_block<T>(sink, elements);
+}
+
 template <class T>
 std::span<const std::byte> read_block(byte_reader& in) {
-  const std::size_t count = in.length(sizeof(T));
+  const std::uint64_t said = in.number();
+  if ((said & lies_in_buffer) != 0) return buffer_bytes(in.number(), said & ~lies_in_buffer, sizeof(T));
+  const std::size_t count = in.checked_length(said, sizeof(T));
   in.align(alignof(T));
   return {in.take(count * sizeof(T)), count * sizeof(T)};
 }
@@ -234,14 +261,14 @@ struct codec<std::string> {
   }
 };
 
-/// As an argument only: it is a view of the shared memory, valid during the call.
+/// As an argument only: it is a view of the shared memory, or of a pool_buffer, valid during the call.
 template <>
 struct codec<std::string_view> {
   static constexpr bool borrows = true;
   static constexpr std::size_t minimum = sizeof(std::uint64_t);
   template <class Sink>
   static void write(Sink& sink, const std::string_view& value) {
-    detail::write_block<char>(sink, value);
+    detail::write_view<char>(sink, value);
   }
   static std::string_view read(byte_reader& in) {
     const auto bytes = detail::read_block<char>(in);
@@ -256,7 +283,7 @@ struct codec<std::span<const T>> {
   static constexpr std::size_t minimum = sizeof(std::uint64_t);
   template <class Sink>
   static void write(Sink& sink, const std::span<const T>& value) {
-    detail::write_block<T>(sink, value);
+    detail::write_view<T>(sink, value);
   }
   static std::span<const T> read(byte_reader& in) {
     const auto bytes = detail::read_block<T>(in);

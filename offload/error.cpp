@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include <algorithm>
+#include <string_view>
 
 namespace ringmill {
 
@@ -28,6 +29,16 @@ std::string describe_death(pid_t pid, int wait_status, const std::string& output
   return text + ", having said: " + output.substr(begin, std::min<std::size_t>(end + 1 - begin, 200));
 }
 
+std::string describe_excess(std::string_view what, std::size_t size, std::size_t capacity) {
+  const char* option = what == "arguments" ? "input_capacity"
+                       : what == "results" ? "output_capacity"
+                                           : "buffer_capacity";
+  const std::string whose =
+      what == "buffer" ? "a buffer of a pool takes " : "the " + std::string(what) + " of a task take ";
+  return whose + std::to_string(size) + " bytes, more than the " + std::to_string(capacity) +
+         " shared with a worker: raise pool_options::" + option;
+}
+
 }  // namespace
 
 worker_crashed::worker_crashed(pid_t pid, int wait_status, const process_usage& usage, std::string output,
@@ -48,11 +59,6 @@ int worker_crashed::signal() const noexcept { return WIFSIGNALED(wait_status_) ?
 int worker_crashed::exit_status() const noexcept { return WIFEXITED(wait_status_) ? WEXITSTATUS(wait_status_) : -1; }
 
 payload_too_large::payload_too_large(const char* which, std::size_t size, std::size_t capacity)
-    : std::runtime_error(
-          std::string("the ") + which + " of a task take " + std::to_string(size) + " bytes, more than the " +
-          std::to_string(capacity) +
-          " shared with a worker: raise pool_options::" + (which[0] == 'a' ? "input_capacity" : "output_capacity")),
-      size_(size),
-      capacity_(capacity) {}
+    : std::runtime_error(describe_excess(which, size, capacity)), size_(size), capacity_(capacity) {}
 
 }  // namespace ringmill

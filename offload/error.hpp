@@ -79,8 +79,8 @@ class RINGMILL_API protocol_violation : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Arguments or a result that do not fit into the memory shared with a worker (pool_options::input_capacity and
-/// output_capacity).
+/// Arguments, a result or a buffer that do not fit into the memory shared with workers (pool_options::input_capacity,
+/// output_capacity and buffer_capacity).
 class RINGMILL_API payload_too_large : public std::runtime_error {
  public:
   payload_too_large(const char* which, std::size_t size, std::size_t capacity);

@@ -102,11 +102,7 @@ void pool_core::bury(worker_slot& slot, const zygote_message& death) noexcept {
 void pool_core::blame(pool_task& task, const worker_crashed& death) noexcept {
   if (task.state_ == pool_task::state::stopping) return finish_cancelled(task);
   try {
-    if (quarantine_.is_on()) {
-      std::vector<std::byte> arguments(task.size_);
-      task.write_arguments(arguments);
-      quarantine_.note(task.function_, arguments, ring_.now(), death);
-    }
+    if (quarantine_.is_on()) quarantine_.note(task.function_, task.argument_hash(), ring_.now(), death);
   } catch (...) {  // what cannot be noted is run again if it comes again
   }
   if (task.retries_ == 0) return finish(task, task_outcome::worker_crashed, std::make_exception_ptr(death));
@@ -139,7 +135,18 @@ void pool_core::bury_with_zygote(worker_slot& slot) noexcept {
   zygote_message death;
   death.status = SIGKILL;
   lose(slot, std::make_exception_ptr(crash_of(slot, death, {})));
+  let_read_on(slot);
   slot.clear();
+}
+
+/// What it may still read, since it dies without a report.
+void pool_core::let_read_on(worker_slot& slot) noexcept {
+  if (slot.reading.empty() || !slot.pidfd) return;
+  std::erase_if(late_readers_, [](const auto& one) { return one->is_gone(); });
+  try {
+    late_readers_.push_back(std::make_unique<late_reader>(std::move(slot.pidfd), std::move(slot.reading)));
+  } catch (...) {  // no memory: what it reads meanwhile is a task's that runs again elsewhere
+  }
 }
 
 }  // namespace ringmill::detail

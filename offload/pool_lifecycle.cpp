@@ -51,6 +51,7 @@ pool_core::pool_core(const pool_options& options)
       pause_(duration::zero()),
       start_again_(*this, &pool_core::refill) {
   require_process_init();
+  if (options_.buffer_capacity() != 0) buffers_ = buffers_owner(new shared_buffers(options_.buffer_capacity(), ring_));
   idle_.set();
   start_zygote();
   try {
@@ -78,6 +79,8 @@ void pool_core::start_first_workers() {
 
 pool_core::~pool_core() {
   RINGMILL_CHECK(outstanding_ == 0, "a process_pool was destroyed while its tasks are awaited");
+  RINGMILL_CHECK(!buffers_ || buffers_->waiters().empty(),
+                 "a process_pool was destroyed while tasks wait for its buffers");
   RINGMILL_CHECK(leases_ == 0, "a process_pool was destroyed while a stream of it is read");
   ++deaf_;
   loop_.disarm(look_again_);
@@ -90,6 +93,7 @@ pool_core::~pool_core() {
     left_behind.push_back(std::move(turn_end_));
   }
   control_.reset();
+  late_readers_.clear();
   for (auto& slot : slots_) {
     slot->kill();
     slot->unwatch();
@@ -116,10 +120,14 @@ void pool_core::start_worker(worker_slot& slot) {
   wanted.status = options_.niceness();
   wanted.initializer = options_.initializer_id();
   options_.name().copy(wanted.name.data(), wanted.name.size() - 1);
-  const std::array<int, most_descriptors> descriptors = {slot.channel->request_memory(),
-                                                         slot.channel->response_memory(), slot.errors->write_end(),
-                                                         slot.doorbell.number()};
-  if (!zygote_.spawn(wanted, std::span<const int>(descriptors.data(), slot.doorbell ? 4 : 3))) {
+  std::array<int, most_descriptors> descriptors = {slot.channel->request_memory(), slot.channel->response_memory(),
+                                                   slot.errors->write_end()};
+  std::size_t count = 3;
+  if (slot.doorbell) descriptors[count++] = slot.doorbell.number();
+  if (buffers_) descriptors[count++] = buffers_->descriptor();
+  wanted.has_doorbell = slot.doorbell ? 1 : 0;
+  wanted.has_buffers = buffers_ ? 1 : 0;
+  if (!zygote_.spawn(wanted, std::span<const int>(descriptors.data(), count))) {
     throw std::system_error(errno, std::generic_category(), "asking the zygote for a worker");
   }
   slot.channel->forget_descriptors();

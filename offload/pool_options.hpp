@@ -39,6 +39,11 @@ class pool_options {
   /// The same for a result, or the text of an exception.
   pool_options& output_capacity(std::size_t bytes) noexcept { return output_capacity_ = bytes, *this; }
 
+  /// Memory for `process_pool::buffer`, 64 MiB by default, at most 64 GiB. One buffer has at most the largest power of
+  /// two that is not above it. Memory is used only as it is written, and kept then until the pool's end. All workers can
+  /// read all of it, and none can write it. 0: the pool has no buffers, and its workers share nothing.
+  pool_options& buffer_capacity(std::size_t bytes) noexcept { return buffer_capacity_ = bytes, *this; }
+
   /// Most tasks that wait for a worker, and most bytes of their arguments, before `try_run` says queue_full. `run`
   /// waits however many there are: what waits are the callers, whose frames hold the arguments until a worker takes
   /// them, so whoever awaits is slowed down by itself. 1024, and 256 MiB, by default.
@@ -83,6 +88,7 @@ class pool_options {
   const std::string& name() const noexcept { return name_; }
   std::size_t input_capacity() const noexcept { return input_capacity_; }
   std::size_t output_capacity() const noexcept { return output_capacity_; }
+  std::size_t buffer_capacity() const noexcept { return buffer_capacity_; }
   std::size_t queue_limit() const noexcept { return queue_limit_; }
   std::size_t queue_bytes() const noexcept { return queue_bytes_; }
   detail::function_id initializer_id() const noexcept { return initializer_; }
@@ -104,6 +110,7 @@ class pool_options {
   std::string name_;
   std::size_t input_capacity_ = default_capacity;
   std::size_t output_capacity_ = default_capacity;
+  std::size_t buffer_capacity_ = default_capacity;
   std::size_t queue_limit_ = 1024;
   std::size_t queue_bytes_ = std::size_t{256} << 20;
   detail::function_id initializer_ = 0;

@@ -132,12 +132,15 @@ bool pool_core::assign(worker_slot& slot, pool_task& task) noexcept {
       queue_.push_front(task);
       return false;
     }
-    const std::span<std::byte> arguments(memory, task.size_);
-    task.write_arguments(arguments);
-    if (auto refusal = quarantine_.refuses(task.function_, arguments, now)) {
-      finish(task, task_outcome::worker_crashed, std::make_exception_ptr(*refusal));
-      return false;
+    if (quarantine_.knows(task.function_)) {
+      if (auto refusal = quarantine_.refuses(task.function_, task.argument_hash(), now)) {
+        finish(task, task_outcome::worker_crashed, std::make_exception_ptr(*refusal));
+        return false;
+      }
     }
+    if (buffers_) buffers_->forget_noted();
+    task.write_arguments(std::span<std::byte>(memory, task.size_));
+    if (buffers_) slot.reading.begin(*buffers_.get(), slot.end());
   } catch (...) {
     finish(task, task_outcome::task_error, std::current_exception());
     return false;
@@ -246,6 +249,7 @@ void pool_core::take_answer(worker_slot& slot, const response& answer, lazy_cloc
     slot.task_at(answer.sequence) = nullptr;
   }
   slot.first = answer.sequence + 1;
+  if (!slot.reading.empty()) slot.reading.end(answer.sequence);
   slot.channel->done_reading();
   if (slot.in_flight() == 0) return;
   if (pool_task* next = slot.head()) {

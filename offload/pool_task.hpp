@@ -12,9 +12,14 @@
 #include <ringmill/runtime/config.hpp>
 #include <ringmill/runtime/timer_queue.hpp>
 
+namespace ringmill {
+class pool_buffer;
+}
+
 namespace ringmill::detail {
 
 class function_profile;
+class shared_buffers;
 class pool_core;
 class task_queue;
 class worker_lease;
@@ -47,11 +52,16 @@ class RINGMILL_API pool_task : private timer {
 
   virtual std::size_t argument_bytes() const = 0;
   virtual void write_arguments(std::span<std::byte> memory) const = 0;
+  virtual std::uint64_t argument_hash() const = 0;
   /// Throws protocol_error if `bytes` are no result; the worker may still change them.
   virtual void read_result(std::span<const std::byte> bytes) = 0;
   void rethrow_failure() {
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
+  /// Where views need not be copied; null if the pool has none.
+  shared_buffers* buffers() const noexcept;
+  /// Throws std::invalid_argument if it is of another pool.
+  void check_owner(const pool_buffer& buffer) const;
   /// Null if there is none.
   std::exception_ptr take_failure() noexcept { return std::exchange(failure_, nullptr); }
   /// In the worker, by its own word; at most 4 s are counted.

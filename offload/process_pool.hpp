@@ -21,8 +21,10 @@
 #include <vector>
 
 #include <ringmill/offload/codec.hpp>
+#include <ringmill/offload/detail/argument_sinks.hpp>
 #include <ringmill/offload/error.hpp>
 #include <ringmill/offload/in_worker.hpp>
+#include <ringmill/offload/pool_buffer.hpp>
 #include <ringmill/offload/pool_options.hpp>
 #include <ringmill/offload/pool_statistics.hpp>
 #include <ringmill/offload/pool_task.hpp>
@@ -40,6 +42,30 @@ class async_generator;
 
 namespace detail {
 
+/// A pool_buffer as an argument: it is borrowed, so it is not a temporary, and the function looks at it.
+template <class Param, class Arg>
+constexpr bool check_buffer_argument() {
+  if constexpr (is_pool_buffer<Arg>) {
+    static_assert(
+        std::is_lvalue_reference_v<Arg>,
+        "a call borrows a pool_buffer, which has to stay until it has ended: name it, and pass it by that name");
+    static_assert(!std::is_lvalue_reference_v<Arg> || codec_borrows<Param>,
+                  "a pool_buffer is read where it lies by a function that takes a std::span<const std::byte> or a "
+                  "std::string_view; for one that wants a copy, make that: std::string(buffer.text())");
+  }
+  return true;
+}
+template <class Params, class... Args>
+constexpr bool check_buffer_arguments() {
+  if constexpr (sizeof...(Args) == std::tuple_size_v<Params>) {
+    return []<std::size_t... Index>(std::index_sequence<Index...>) {
+      return (check_buffer_argument<std::tuple_element_t<Index, Params>, Args>() && ...);
+    }
+    (std::index_sequence_for<Args...>());
+  }
+  return true;
+}
+
 /// The awaiter of `process_pool::run`. Arguments are kept here until the task has ended; those that are views refer to
 /// the caller's memory, which has to stay as it is until then.
 template <auto Function>
@@ -53,6 +79,8 @@ class [[nodiscard("a task runs when it is awaited")]] pool_call : public pool_ta
       : pool_task(pool, registration<Function>::id(), options, may_wait), args_(std::forward<Args>(args)...) {
     static_assert(sizeof...(Args) == std::tuple_size_v<typename types::arguments>,
                   "pool.run<&function>(args...): the function takes another number of arguments");
+    static_assert(check_buffer_arguments<typename types::arguments, Args...>());
+    (check_if_buffer(args), ...);
   }
   pool_call(pool_call &&) = default;
 
@@ -62,8 +90,14 @@ class [[nodiscard("a task runs when it is awaited")]] pool_call : public pool_ta
   }
 
  private:
-  std::size_t argument_bytes() const override { return encoded_size(args_); }
-  void write_arguments(std::span<std::byte> memory) const override { encode(memory, args_); }
+  template <class Arg>
+  void check_if_buffer(const Arg& argument) const {
+    if constexpr (is_pool_buffer<Arg>) this->check_owner(argument);
+  }
+
+  std::size_t argument_bytes() const override { return argument_size(buffers(), args_); }
+  void write_arguments(std::span<std::byte> memory) const override { write_argument(memory, buffers(), args_); }
+  std::uint64_t argument_hash() const override { return hash_of_argument(args_); }
   void read_result(std::span<const std::byte> bytes) override {
     if constexpr (!std::is_void_v<result_type>) value_.emplace(decode<result_type>(bytes));
   }
@@ -144,6 +178,14 @@ class RINGMILL_API process_pool {
       async_generator<detail::stream_item<Function>> run_stream(Args&&... args);
   template <auto Function, class... Args>
   async_generator<detail::stream_item<Function>> run_stream(const call_options& options, Args&&... args);
+
+  /// co_await it: gives memory of `size` bytes to read into, for workers to look at (offload/pool_buffer.hpp). Waits,
+  /// first come, first served, while so much is not free (pool_options::buffer_capacity): the backpressure for what is
+  /// received faster than it is worked on. Who holds one buffer and waits for a second may wait for ever. Throws, at
+  /// the call, payload_too_large for more than all of it, and std::logic_error if the pool was made without.
+  detail::buffer_awaiter buffer(std::size_t size);
+  /// The same without waiting: nothing, if so much is not free or others wait for it. Throws the same.
+  std::optional<pool_buffer> try_buffer(std::size_t size);
 
   /// co_await it: comes back when no task waits or runs.
   event::wait_awaiter drain() noexcept;

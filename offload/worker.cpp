@@ -18,14 +18,15 @@
 #include <ringmill/offload/in_worker.hpp>
 #include <ringmill/offload/process_init.hpp>
 #include <ringmill/offload/registry.hpp>
+#include <ringmill/offload/worker_buffers.hpp>
 
 namespace ringmill::detail {
 
 namespace {
 
-/// Only the channel's descriptors stay, and they only until it is mapped.
+/// Only the descriptors of what is shared stay, and they only until it is mapped.
 void close_all_but(const worker_start& start) noexcept {
-  const int kept[3] = {start.request_memory, start.response_memory, start.doorbell};
+  const int kept[4] = {start.request_memory, start.response_memory, start.doorbell, start.buffers};
   unsigned from = STDERR_FILENO + 1;
   while (true) {
     unsigned next = ~0U;
@@ -126,6 +127,10 @@ void worker_main(const worker_start& start) noexcept {
     worker_channel channel(start.request_memory, start.response_memory, start.doorbell);
     close(start.request_memory);
     close(start.response_memory);
+    if (start.buffers >= 0) {
+      map_buffers(start.buffers);
+      close(start.buffers);
+    }
     RINGMILL_FAULT_POINT("worker_mapped");
     initialize(start.initializer);
     RINGMILL_FAULT_POINT("worker_initialized");

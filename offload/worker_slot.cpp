@@ -135,6 +135,7 @@ void worker_slot::clear() noexcept {
   channel.reset();
   errors.reset();
   doorbell.reset();
+  reading.clear();
   backlog = duration::zero();
   answered = 0;
   first = 1;

@@ -120,7 +120,9 @@ class zygote {
     start.request_memory = request.descriptors[0].number();
     start.response_memory = request.descriptors[1].number();
     start.errors = request.descriptors[2].number();
-    start.doorbell = request.message.has_doorbell != 0 ? request.descriptors[3].number() : -1;
+    std::size_t next = 3;
+    if (request.message.has_doorbell != 0) start.doorbell = request.descriptors[next++].number();
+    if (request.message.has_buffers != 0) start.buffers = request.descriptors[next++].number();
     start.initializer = request.message.initializer;
     request.message.name.back() = 0;
     start.name = request.message.name.data();

@@ -169,7 +169,6 @@ void zygote_process::end() noexcept {
 
 bool zygote_process::spawn(zygote_message message, std::span<const int> descriptors) noexcept {
   message.kind = message_kind::spawn;
-  message.has_doorbell = descriptors.size() == most_descriptors ? 1 : 0;
   const bool sent = send_message(socket_.number(), message, descriptors, MSG_DONTWAIT);
   RINGMILL_FAULT_POINT("host_worker_asked");
   return sent;

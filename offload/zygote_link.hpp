@@ -1,6 +1,7 @@
 // The socket between the host and its zygote: small fixed messages, with descriptors where they are needed.
 //
-//   host -> zygote   spawn   + request memory, response memory, standard error, doorbell (if there is one)
+//   host -> zygote   spawn   + request memory, response memory, standard error, doorbell (if there is one), the pool's
+//                             buffers (if there are any)
 //   zygote -> host   hello, spawned + pidfd, spawn_failed, exited
 //
 // The zygote runs nobody's code but the library's, so its messages are believed.
@@ -27,6 +28,7 @@ struct zygote_message {
   std::int32_t pid = 0;
   std::int32_t status = 0;  ///< of exited: as waitpid gives it; of spawn_failed: errno; of spawn: the nice level
   std::uint32_t has_doorbell = 0;
+  std::uint32_t has_buffers = 0;
   std::uint64_t fingerprint = 0;  ///< of hello: program_fingerprint()
   std::uint64_t initializer = 0;  ///< of spawn: a registered function, or 0
   std::array<char, 16> name{};    ///< of spawn
@@ -36,7 +38,7 @@ struct zygote_message {
   std::int64_t peak_memory = 0;  ///< bytes
 };
 
-inline constexpr std::size_t most_descriptors = 4;
+inline constexpr std::size_t most_descriptors = 5;
 
 /// A message and the descriptors that came with it; they are close-on-exec.
 struct received_message {

@@ -4,6 +4,7 @@
 //   offload/pool_scheduler.cpp  which worker gets which task, and what its answers mean
 //   offload/pool_blame.cpp      a process has died: who is to blame, who runs again
 //   offload/pool_stream.cpp     workers that belong to a stream for a while
+//   offload/pool_buffer.cpp     memory that is received into, and read by workers
 //   offload/pool_lifecycle.cpp  zygote and workers: started, replaced, given up
 #pragma once
 
@@ -16,7 +17,9 @@
 
 #include <ringmill/io/ring.hpp>
 #include <ringmill/offload/detail/function_profile.hpp>
+#include <ringmill/offload/detail/late_reader.hpp>
 #include <ringmill/offload/detail/quarantine.hpp>
+#include <ringmill/offload/detail/shared_buffers.hpp>
 #include <ringmill/offload/detail/task_queue.hpp>
 #include <ringmill/offload/detail/worker_slot.hpp>
 #include <ringmill/offload/pool_options.hpp>
@@ -48,6 +51,15 @@ class pool_core {
 
   void lease_begins() noexcept;
   void lease_ends(worker_lease& lease, bool is_clean) noexcept;
+
+  // For buffers (offload/pool_buffer.cpp).
+
+  /// Null if the pool was made without.
+  const buffers_owner& buffers() const noexcept { return buffers_; }
+  /// Throws payload_too_large or std::logic_error if there never is such a buffer.
+  void check_buffer(std::size_t size) const;
+  /// Throws std::invalid_argument if it is of another pool.
+  void check_owner(const pool_buffer& buffer) const;
 
   // For watches: called from a completion, so they wake tasks and resume none.
 
@@ -163,6 +175,7 @@ class pool_core {
   void bury(worker_slot& slot, const zygote_message& death) noexcept;
   void blame(pool_task& task, const worker_crashed& death) noexcept;
   void bury_with_zygote(worker_slot& slot) noexcept;
+  void let_read_on(worker_slot& slot) noexcept;
 
   // pool_stream.cpp
   bool submit_to_lease(pool_task& task) noexcept;
@@ -185,9 +198,11 @@ class pool_core {
   loop& loop_;
   ring& ring_;
   bool has_futex_;
+  buffers_owner buffers_;
   zygote_process zygote_;
   std::unique_ptr<control_watch> control_;
   std::vector<std::unique_ptr<worker_slot>> slots_;
+  std::vector<std::unique_ptr<late_reader>> late_readers_;
   unsigned deaf_ = 0;  ///< more than 0: see deaf_section
 
   task_queue queue_;

@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <span>
 #include <vector>
 
 #include <ringmill/offload/error.hpp>
@@ -13,7 +12,8 @@
 
 namespace ringmill::detail {
 
-/// Costs nothing while no worker has died: the arguments are hashed only then.
+/// Arguments are known by their hash. Costs nothing while no worker has died: ask for a hash only when it `knows` the
+/// function.
 class quarantine {
  public:
   /// `length` zero: none.
@@ -23,9 +23,9 @@ class quarantine {
   /// Has a call of this function killed a worker lately?
   bool knows(function_id function) const noexcept;
   /// A call has killed its worker in this way.
-  void note(function_id function, std::span<const std::byte> arguments, time_point now, const worker_crashed& death);
+  void note(function_id function, std::uint64_t arguments, time_point now, const worker_crashed& death);
   /// The last of the deaths, if such a call is not to be run now.
-  std::optional<worker_crashed> refuses(function_id function, std::span<const std::byte> arguments, time_point now);
+  std::optional<worker_crashed> refuses(function_id function, std::uint64_t arguments, time_point now);
 
  private:
   static constexpr unsigned most_deaths = 2;

@@ -6,6 +6,7 @@
 
 #include <ringmill/io/fd.hpp>
 #include <ringmill/offload/channel.hpp>
+#include <ringmill/offload/detail/shared_buffers.hpp>
 #include <ringmill/offload/detail/stderr_pipe.hpp>
 #include <ringmill/offload/pool_task.hpp>
 #include <ringmill/runtime/detail/unique_ptr.hpp>
@@ -65,6 +66,7 @@ class worker_slot {
   std::unique_ptr<stderr_pipe> errors;
   fd doorbell;  ///< an eventfd, where the kernel has no futex operation
 
+  buffer_uses reading;      ///< by calls that it has not answered
   bool is_awake = false;    ///< the watch rests: the pool looks by itself
   bool has_staged = false;  ///< calls that are written and not published
 

@@ -1,0 +1,455 @@
+// Memory that is received into, and that workers read where it lies.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <ringmill/offload/map.hpp>
+
+#include "../support/scratch.hpp"
+#include "pool_support.hpp"
+
+namespace rm = ringmill;
+using namespace std::chrono_literals;
+using support::is_alive;
+using support::on_each_pool_kernel;
+
+namespace of_buffers {
+
+constexpr std::size_t block = 16 * 1024;  // the smallest that a buffer takes
+constexpr std::size_t megabyte = std::size_t{1} << 20;
+
+std::size_t count_of(char letter, std::string_view text) {
+  return static_cast<std::size_t>(std::count(text.begin(), text.end(), letter));
+}
+std::uint64_t sum(std::span<const std::byte> bytes) {
+  std::uint64_t all = 0;
+  for (const std::byte one : bytes) all += std::to_integer<std::uint64_t>(one);
+  return all;
+}
+double mean(std::span<const double> values) {
+  double all = 0;
+  for (const double one : values) all += one;
+  return all / static_cast<double>(values.size());
+}
+std::string joined(const std::vector<std::string_view>& parts, std::string_view between) {
+  std::string all;
+  for (const std::string_view part : parts) (all.empty() ? all : all.append(between)).append(part);
+  return all;
+}
+std::string copied(std::string text) { return text; }
+
+/// Is it in the memory of the pool's buffers?
+bool lies_in_buffers(std::string_view text) {
+  std::ifstream maps("/proc/self/maps");
+  const auto address = reinterpret_cast<std::uintptr_t>(text.data());
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find("memfd:ringmill buffers") == std::string::npos) continue;
+    std::uintptr_t from = 0;
+    std::uintptr_t to = 0;
+    if (std::sscanf(line.c_str(), "%lx-%lx", &from, &to) == 2 && address >= from && address < to) return true;
+  }
+  return false;
+}
+
+void scribble(std::string_view text) { const_cast<char&>(text.front()) = '!'; }
+/// What each way to a writable mapping says: 0 where it works.
+std::vector<int> ways_to_write(std::string_view text) {
+  auto* page = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(text.data()) / 4096 * 4096);
+  std::vector<int> errors;
+  errors.push_back(mprotect(page, 4096, PROT_READ | PROT_WRITE) == 0 ? 0 : errno);
+  void* again = mremap(page, 0, 4096, MREMAP_MAYMOVE);  // of a shared mapping: a second one
+  errors.push_back(again != MAP_FAILED && mprotect(again, 4096, PROT_READ | PROT_WRITE) == 0 ? 0 : errno);
+  return errors;
+}
+/// Descriptors beside the three of every process: the futex or doorbell's, and what reads the folder itself.
+std::vector<std::string> shared_descriptors() {
+  std::vector<std::string> names;
+  for (const auto& one : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code none;
+    const std::string to = std::filesystem::read_symlink(one.path(), none).string();
+    if (to.find("memfd") != std::string::npos) names.push_back(to);
+  }
+  return names;
+}
+
+std::size_t crash_once(std::string_view text, std::string_view marker) {
+  if (unlink(std::string(marker).c_str()) == 0) raise(SIGSEGV);
+  return count_of('x', text);
+}
+void crash(std::string_view) { std::abort(); }
+int own_pid() { return getpid(); }
+/// Says that it reads, and does so for as long as it is let.
+int read_for_ever(std::string_view text, std::string marker) {
+  support::make_file(marker, "");
+  for (;;) {
+    [[maybe_unused]] const volatile char letter = text.front();
+  }
+}
+
+}  // namespace of_buffers
+
+using namespace of_buffers;
+
+namespace {
+
+rm::pool_options one_worker() { return rm::pool_options().workers(1).niceness(0); }
+
+void fill(rm::pool_buffer& buffer, std::string_view text) {
+  buffer.resize(text.size());
+  std::memcpy(buffer.bytes().data(), text.data(), text.size());
+}
+
+rm::task<> wait_for_file(const std::string& path) {
+  while (!std::filesystem::exists(path)) co_await rm::sleep_for(1ms);
+}
+
+TEST_CASE("what a socket has received into a buffer is read by a worker where it lies") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker());
+    auto [here, there] = rm::unix_stream::pair();
+    co_await here.write_all(std::string_view("one line\nand another\n"));
+    rm::pool_buffer buffer = co_await pool.buffer(block);
+    CHECK(buffer.size() == block);
+    buffer.resize(co_await there.read_some(buffer.bytes()));
+    CHECK(buffer.text() == "one line\nand another\n");
+    const std::size_t lines = co_await pool.run<&count_of>('\n', buffer);
+    CHECK(lines == 2);
+    const bool in_place = co_await pool.run<&lies_in_buffers>(buffer);
+    CHECK(in_place);
+    const bool own_copy = co_await pool.run<&lies_in_buffers>(std::string(buffer.text()));
+    CHECK_FALSE(own_copy);
+  });
+}
+
+TEST_CASE("every view of a buffer crosses without a copy, alone or in a vector, of bytes or of numbers") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    // An argument is copied only where it fits into this.
+    rm::process_pool pool(one_worker().input_capacity(256));
+    rm::pool_buffer buffer = co_await pool.buffer(megabyte);
+    std::fill(buffer.bytes().begin(), buffer.bytes().end(), std::byte{3});
+    const std::uint64_t all = co_await pool.run<&sum>(buffer);
+    CHECK(all == 3 * megabyte);
+    const std::uint64_t some = co_await pool.run<&sum>(buffer.bytes().subspan(5, 100'000));
+    CHECK(some == 300'000);
+    const std::vector<std::string_view> parts = {buffer.text().substr(10, 1000), "copied", buffer.text().substr(0, 0)};
+    const std::string text = co_await pool.run<&joined>(parts, "+");
+    CHECK(text == std::string(1000, '\3') + "+copied+");
+
+    const std::span<double> numbers(reinterpret_cast<double*>(buffer.bytes().data()), 1000);
+    for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] = static_cast<double>(i);
+    const double middle = co_await pool.run<&mean>(std::span<const double>(numbers));
+    CHECK(middle == 499.5);
+    // Beyond the buffer's end, or in memory of one's own: copied, and so too large.
+    const std::string own(1000, 'o');
+    CHECK_THROWS_AS(co_await pool.run<&sum>(std::as_bytes(std::span<const char>(own))), rm::payload_too_large);
+  });
+}
+
+TEST_CASE("a string, which is the function's own, is copied from a buffer as from anywhere") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker());
+    rm::pool_buffer buffer = co_await pool.buffer(100);
+    fill(buffer, "text");
+    const std::string text = co_await pool.run<&copied>(std::string(buffer.text()));
+    CHECK(text == "text");
+  });
+}
+
+TEST_CASE("map and map_each take views of a buffer") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    rm::process_pool pool(rm::pool_options().workers(2).input_capacity(64 * 1024));
+    rm::pool_buffer buffer = co_await pool.buffer(4 * megabyte);
+    std::fill(buffer.bytes().begin(), buffer.bytes().end(), std::byte{1});
+    std::vector<std::span<const std::byte>> parts;
+    for (std::size_t i = 0; i < 256; ++i) parts.push_back(buffer.bytes().subspan(i * block, block));
+    const std::vector<std::uint64_t> sums = co_await pool.map<&sum>(parts);
+    CHECK(sums == std::vector<std::uint64_t>(256, block));
+
+    std::vector<rm::pool_buffer> buffers;
+    for (int i = 0; i < 8; ++i) buffers.push_back(co_await pool.buffer(1000));
+    for (rm::pool_buffer& one : buffers) std::fill(one.bytes().begin(), one.bytes().end(), std::byte{2});
+    std::uint64_t all = 0;
+    co_await pool.map_each<&sum>(buffers,
+                                 [&all](rm::completion<std::uint64_t> done) { all += done.outcome().value(); });
+    CHECK(all == 16'000);
+  });
+}
+
+TEST_CASE("a worker cannot write a buffer: the attempt kills it alone, and no mapping can be made writable") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker().quarantine(0ms));
+    rm::pool_buffer buffer = co_await pool.buffer(block);
+    fill(buffer, "as it was received");
+    int signal = 0;
+    try {
+      co_await pool.run<&scribble>(buffer);
+    } catch (const rm::worker_crashed& error) {
+      signal = error.signal();
+    }
+    CHECK(signal == SIGSEGV);
+    CHECK(buffer.text() == "as it was received");
+    const std::vector<int> errors = co_await pool.run<&ways_to_write>(buffer);
+    CHECK(errors == std::vector<int>{EACCES, EACCES});
+    const std::vector<std::string> descriptors = co_await pool.run<&shared_descriptors>();
+    CHECK(descriptors.empty());
+  });
+}
+
+TEST_CASE("the bytes are there for the second try, and for the worker that replaces one") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    const support::scratch folder;
+    const std::string marker = folder / "marker";
+    support::make_file(marker, "");
+    rm::process_pool pool(one_worker().quarantine(0ms));
+    rm::pool_buffer buffer = co_await pool.buffer(block);
+    fill(buffer, "xxx");
+    const std::size_t again = co_await pool.run<&crash_once>(rm::call_options().idempotent(), buffer, marker);
+    CHECK(again == 3);
+    support::make_file(marker, "");
+    CHECK_THROWS_AS(co_await pool.run<&crash_once>(rm::call_options().at_most_once(), buffer, marker),
+                    rm::worker_crashed);
+    const std::size_t here = co_await pool.run<&count_of>('x', buffer);
+    CHECK(here == 3);
+    kill(support::parent_of((co_await support::all_workers(pool, 1)).at(0)), SIGKILL);  // the zygote
+    co_await rm::sleep_for(5ms);
+    const std::size_t after = co_await pool.run<&count_of>('x', buffer);
+    CHECK(after == 3);
+  });
+}
+
+TEST_CASE("calls are told apart by what is in a buffer, not by where it lies: another page there is not refused") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker());
+    rm::pool_buffer buffer = co_await pool.buffer(block);
+    rm::pool_buffer other = co_await pool.buffer(block);
+    const auto how = [&](rm::pool_buffer& what) -> rm::task<std::string> {
+      try {
+        co_await pool.run<&crash>(what);
+      } catch (const rm::worker_crashed& error) {
+        co_return error.is_quarantined() ? "refused" : "run";
+      }
+      co_return "no crash";
+    };
+    fill(buffer, "bad");
+    fill(other, "bad");
+    const std::string first = co_await how(buffer);
+    const std::string second = co_await how(other);
+    const std::string third = co_await how(buffer);
+    CHECK(first + second + third == "runrunrefused");
+    fill(buffer, "new");
+    const std::string fourth = co_await how(buffer);
+    CHECK(fourth == "run");
+  });
+}
+
+TEST_CASE("whoever wants a buffer while there is none waits, first come, first served") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker().buffer_capacity(4 * block));
+    std::optional<rm::pool_buffer> all = pool.try_buffer(4 * block);
+    REQUIRE(all.has_value());
+    CHECK_FALSE(pool.try_buffer(1).has_value());
+    std::string order;
+    const auto want = [&](std::size_t size, char name) -> rm::task<> {
+      rm::pool_buffer mine = co_await pool.buffer(size);
+      order += name;
+      CHECK(mine.capacity() >= size);
+      co_await rm::yield();
+    };
+    rm::nursery waiting;
+    co_await waiting.run([&]() -> rm::task<> {
+      waiting.start(want, 3 * block, 'a');  // takes all: blocks are powers of two
+      waiting.start(want, std::size_t{1}, 'b');
+      waiting.start(want, 4 * block, 'c');
+      waiting.start(want, std::size_t{1}, 'd');
+      co_await rm::yield();
+      co_await rm::yield();
+      CHECK(order.empty());
+      all.reset();
+    });
+    CHECK(order == "abcd");
+    CHECK(pool.try_buffer(4 * block).has_value());
+  });
+}
+
+TEST_CASE("one that waits for a buffer and is cancelled lets those behind it pass") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker().buffer_capacity(4 * block));
+    const rm::pool_buffer half = co_await pool.buffer(2 * block);
+    bool served = false;
+    rm::nursery waiting;
+    co_await waiting.run([&]() -> rm::task<> {
+      waiting.start(
+          [](rm::process_pool& from) -> rm::task<> {
+            const std::optional<rm::pool_buffer> came = co_await rm::move_on_after(1ms, from.buffer(4 * block));
+            CHECK_FALSE(came.has_value());
+          },
+          std::ref(pool));
+      waiting.start(
+          [](rm::process_pool& from, bool& to) -> rm::task<> {
+            const rm::pool_buffer small = co_await from.buffer(block);
+            to = true;
+          },
+          std::ref(pool), std::ref(served));
+      co_await rm::yield();
+      CHECK_FALSE(served);
+    });
+    CHECK(served);
+    CHECK(pool.try_buffer(2 * block).has_value());
+  });
+}
+
+TEST_CASE("a buffer that was granted to one that is cancelled before it runs is not lost") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker().buffer_capacity(block));
+    std::optional<rm::pool_buffer> all = pool.try_buffer(block);
+    bool came = false;
+    rm::nursery waiting;
+    co_await waiting.run([&]() -> rm::task<> {
+      waiting.start(
+          [](rm::process_pool& from, bool& to) -> rm::task<> {
+            const rm::pool_buffer mine = co_await from.buffer(block);
+            to = true;
+          },
+          std::ref(pool), std::ref(came));
+      co_await rm::yield();
+      all.reset();
+      waiting.cancel();
+      co_return;
+    });
+    CHECK(came);  // a result beats the cancel
+    CHECK(pool.try_buffer(block).has_value());
+  });
+}
+
+TEST_CASE("what cannot be is refused at once, with what to do about it") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker().buffer_capacity(3 * block));
+    CHECK_NOTHROW(static_cast<void>(pool.try_buffer(2 * block)));
+    CHECK_THROWS_WITH_AS(static_cast<void>(pool.buffer(3 * block)),
+                         "a buffer of a pool takes 49152 bytes, more than the 32768 shared with a worker: raise "
+                         "pool_options::buffer_capacity",
+                         rm::payload_too_large);
+    rm::pool_buffer buffer = co_await pool.buffer(0);
+    CHECK_FALSE(static_cast<bool>(buffer));
+    const std::uint64_t nothing = co_await pool.run<&sum>(buffer);
+    CHECK(nothing == 0);
+    CHECK_THROWS_WITH_AS(buffer.resize(1), "pool_buffer::resize(1): its capacity is 0", std::invalid_argument);
+
+    rm::process_pool without(one_worker().buffer_capacity(0));
+    CHECK_THROWS_AS(static_cast<void>(without.buffer(1)), std::logic_error);
+    CHECK_THROWS_AS(static_cast<void>(without.try_buffer(1)), std::logic_error);
+    buffer = co_await pool.buffer(10);
+    fill(buffer, "elsewhere");
+    CHECK_THROWS_AS(static_cast<void>(without.run<&sum>(buffer)), std::invalid_argument);
+    const std::size_t copied_there = co_await without.run<&count_of>('e', buffer.text());
+    CHECK(copied_there == 4);
+    CHECK_THROWS_AS(rm::process_pool(one_worker().buffer_capacity(std::size_t{65} << 30)), std::invalid_argument);
+  });
+}
+
+TEST_CASE("a buffer that outlives its pool keeps its bytes, and is given back then") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    const int before = support::open_descriptors();
+    rm::pool_buffer left;
+    {
+      rm::process_pool pool(one_worker());
+      left = co_await pool.buffer(1000);
+      fill(left, "still here");
+    }
+    CHECK(left.text() == "still here");
+    CHECK(support::open_descriptors() > before);
+    rm::process_pool next(one_worker());
+    CHECK_THROWS_AS(static_cast<void>(next.run<&sum>(left)), std::invalid_argument);
+    const std::size_t letters = co_await next.run<&count_of>('l', left.text());
+    CHECK(letters == 2);
+    left = rm::pool_buffer();
+    left = co_await next.buffer(10);
+    rm::pool_buffer moved = std::move(left);
+    CHECK_FALSE(static_cast<bool>(left));
+    CHECK(moved.size() == 10);
+  });
+}
+
+TEST_CASE("a buffer that a killed worker may read is lent anew only when the process is gone") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    const support::scratch folder;
+    const std::string marker = folder / "reads";
+    rm::process_pool pool(one_worker().buffer_capacity(block));
+    const int reader = co_await pool.run<&own_pid>();
+    {
+      rm::pool_buffer buffer = co_await pool.buffer(block);
+      fill(buffer, "text");
+      CHECK_THROWS_AS(co_await pool.run<&read_for_ever>(rm::call_options().run_timeout(20ms), buffer, marker),
+                      rm::deadline_exceeded);
+    }
+    const rm::pool_buffer again = co_await pool.buffer(block);
+    CHECK_FALSE(is_alive(reader));
+    CHECK(static_cast<bool>(again));
+  });
+}
+
+TEST_CASE("so it is when the zygote has died, which would have reported the worker's death") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    const support::scratch folder;
+    const std::string marker = folder / "reads";
+    rm::process_pool pool(one_worker().buffer_capacity(block));
+    const int reader = co_await pool.run<&own_pid>();
+    {
+      rm::pool_buffer buffer = co_await pool.buffer(block);
+      fill(buffer, "text");
+      rm::nursery running;
+      co_await running.run([&]() -> rm::task<> {
+        running.start(
+            [](rm::process_pool& on, rm::pool_buffer& what, std::string where) -> rm::task<> {
+              CHECK_THROWS_AS(co_await on.run<&read_for_ever>(rm::call_options().at_most_once(), what, where),
+                              rm::worker_crashed);
+            },
+            std::ref(pool), std::ref(buffer), marker);
+        co_await wait_for_file(marker);
+        kill(support::parent_of(reader), SIGKILL);
+      });
+    }
+    const rm::pool_buffer again = co_await pool.buffer(block);
+    CHECK_FALSE(is_alive(reader));
+    CHECK(static_cast<bool>(again));
+  });
+}
+
+TEST_CASE("a call that is cancelled, or whose frame goes, gives its buffer back with its worker") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    const support::scratch folder;
+    const std::string marker = folder / "reads";
+    rm::process_pool pool(one_worker().buffer_capacity(block));
+    rm::nursery running;
+    co_await running.run([&]() -> rm::task<> {
+      running.start(
+          [](rm::process_pool& on, std::string where) -> rm::task<> {
+            rm::pool_buffer buffer = co_await on.buffer(block);
+            co_await on.run<&read_for_ever>(buffer, where);
+          },
+          std::ref(pool), marker);
+      co_await wait_for_file(marker);
+      CHECK_FALSE(pool.try_buffer(1).has_value());
+      running.cancel();
+    });
+    const rm::pool_buffer again = co_await pool.buffer(block);
+    const int pid = co_await pool.run<&own_pid>();
+    CHECK(pid != 0);
+  });
+}
+
+}  // namespace
