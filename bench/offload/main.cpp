@@ -13,6 +13,7 @@
 
 #include "../limits/worker_channel.hpp"
 #include "measures.hpp"
+#include "sockets.hpp"
 
 namespace rm = ringmill;
 
@@ -207,12 +208,14 @@ int main(int argc, char** argv) {
           [](std::size_t count) { return raw_round_trip(count, 0, 1); }, 10'000),
       compare("tasks_16x2", &tasks_16x2, &raw_tasks_16x2, 400'000),
       compare("payload_1mib", &payload, &raw_payload, 2'000),
+      compare("socket_to_worker_1mib", &bench::socket_to_worker, &bench::raw_socket_to_worker, 2'000),
       compare("crash_to_ready", &crash_to_ready, &raw_crash_to_ready, 200),
   };
   all[0].least_ratio = all[1].least_ratio = 1 / 1.3;
   all[2].target = 1;
   all[3].least_ratio = 1 / 1.2;
-  all[4].target = 1000;
+  all[4].least_ratio = 1 / 1.2;
+  all[5].target = 1000;
   all.push_back(bench::mixed_p99());
   return bench::run_program(argc, argv, all);
 }
