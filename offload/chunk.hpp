@@ -71,7 +71,9 @@ class [[nodiscard]] pool_chunk final : public pool_task {
   using calls_type = std::vector<arguments_of<Function>>;
 
   pool_chunk(pool_core& pool, const call_options& options, const calls_type& calls)
-      : pool_task(pool, registration<&call_chunk<Function>>::id(), options, true), calls_(&calls) {}
+      : pool_task(pool, registration<&call_chunk<Function>>::id(), options, true), calls_(&calls) {
+    if (calls.size() > 1) is_several_calls();
+  }
   pool_chunk(pool_chunk&&) = default;
 
   chunk_end<Function> await_resume() {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 namespace ringmill {
 
@@ -57,6 +58,12 @@ deadline_exceeded::deadline_exceeded(bool was_running)
 
 int worker_crashed::signal() const noexcept { return WIFSIGNALED(wait_status_) ? WTERMSIG(wait_status_) : 0; }
 int worker_crashed::exit_status() const noexcept { return WIFEXITED(wait_status_) ? WEXITSTATUS(wait_status_) : -1; }
+
+circuit_open::circuit_open(std::size_t deaths, std::chrono::nanoseconds retry_after, worker_crashed last)
+    : pool_unavailable("not run, since its function was at the death of " + std::to_string(deaths) +
+                       " workers; the last time " + last.what()),
+      retry_after_(retry_after),
+      last_(std::move(last)) {}
 
 payload_too_large::payload_too_large(const char* which, std::size_t size, std::size_t capacity)
     : std::runtime_error(describe_excess(which, size, capacity)), size_(size), capacity_(capacity) {}

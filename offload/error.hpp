@@ -99,6 +99,22 @@ class RINGMILL_API pool_unavailable : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The call was not run: its function was at too many workers' deaths lately, whatever the arguments
+/// (pool_options::circuit_breaker). Other functions run.
+class RINGMILL_API circuit_open : public pool_unavailable {
+ public:
+  circuit_open(std::size_t deaths, std::chrono::nanoseconds retry_after, worker_crashed last);
+
+  /// A call after that is tried. Zero: one is tried now, and when it has come back all will be run again.
+  std::chrono::nanoseconds retry_after() const noexcept { return retry_after_; }
+  /// The last of the deaths.
+  const worker_crashed& last_death() const noexcept { return last_; }
+
+ private:
+  std::chrono::nanoseconds retry_after_;
+  worker_crashed last_;
+};
+
 /// The zygote runs another version of this program.
 class RINGMILL_API version_mismatch : public std::runtime_error {
  public:

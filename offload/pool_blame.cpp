@@ -102,10 +102,16 @@ void pool_core::bury(worker_slot& slot, const zygote_message& death) noexcept {
 void pool_core::blame(pool_task& task, const worker_crashed& death) noexcept {
   if (task.state_ == pool_task::state::stopping) return finish_cancelled(task);
   try {
+    if (breaker_.is_on() && !task.several_calls_) {
+      breaker_.worker_died(task.function_, ring_.now(), death);
+      task.is_probe_ = false;
+    }
     if (quarantine_.is_on()) quarantine_.note(task.function_, task.argument_hash(), ring_.now(), death);
   } catch (...) {  // what cannot be noted is run again if it comes again
   }
-  if (task.retries_ == 0) return finish(task, task_outcome::worker_crashed, std::make_exception_ptr(death));
+  if (task.retries_ == 0 || breaker_.is_open(task.function_)) {
+    return finish(task, task_outcome::worker_crashed, std::make_exception_ptr(death));
+  }
   --task.retries_;
   requeue(task);
 }

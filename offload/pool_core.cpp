@@ -82,6 +82,10 @@ bool pool_core::submit(pool_task& task) noexcept {
                   std::make_exception_ptr(payload_too_large("arguments", task.size_, options_.input_capacity())));
   }
   if (task.goes_on_) return submit_to_lease(task);
+  if (!may_run(task)) {
+    return refuse(task, task_outcome::pool_unavailable,
+                  std::make_exception_ptr(breaker_.refusal(task.function_, ring_.now())));
+  }
   count_in();
   queue_.push_back(task);
   dispatch();
@@ -144,7 +148,17 @@ void pool_core::time_is_over(pool_task& task) noexcept {
   dispatch();
 }
 
+/// False: its function has killed too many workers lately. A stream that is read goes on all the same.
+bool pool_core::may_run(pool_task& task) noexcept {
+  if (!breaker_.is_on() || task.is_probe_ || task.goes_on_) return true;
+  const circuit_breaker::verdict how = breaker_.judge(task.function_, ring_.now());
+  task.is_probe_ = how == circuit_breaker::verdict::probe;
+  return how != circuit_breaker::verdict::refuse;
+}
+
 void pool_core::finish(pool_task& task, task_outcome how, std::exception_ptr failure) noexcept {
+  const bool came_back = how == task_outcome::value || how == task_outcome::task_error;
+  if (came_back && std::exchange(task.is_probe_, false)) breaker_.probe_came_back(task.function_);
   forget(task);
   count(how);
   task.failure_ = std::move(failure);
@@ -164,6 +178,7 @@ void pool_core::forget(pool_task& task) noexcept {
   loop_.disarm(task);
   if (task.slot_ && task.slot_->condemned == &task) task.slot_->condemned = nullptr;
   task.slot_ = nullptr;
+  if (std::exchange(task.is_probe_, false)) breaker_.probe_was_lost(task.function_);
   if (--outstanding_ != 0) return;
   ring_.work_returned();
   if (leases_ == 0) idle_.set();

@@ -46,6 +46,7 @@ pool_core::pool_core(const pool_options& options)
       ring_(ring::current()),
       has_futex_(ring_.backend().supports(futex_wait_op::opcode)),
       quarantine_(options.quarantine()),
+      breaker_(options.breaker_deaths(), options.breaker_window(), options.breaker_pause()),
       turn_end_(std::make_unique<turn_end>(*this)),
       look_again_(*this, &pool_core::dispatch),
       pause_(duration::zero()),

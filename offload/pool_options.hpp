@@ -40,8 +40,8 @@ class pool_options {
   pool_options& output_capacity(std::size_t bytes) noexcept { return output_capacity_ = bytes, *this; }
 
   /// Memory for `process_pool::buffer`, 64 MiB by default, at most 64 GiB. One buffer has at most the largest power of
-  /// two that is not above it. Memory is used only as it is written, and kept then until the pool's end. All workers can
-  /// read all of it, and none can write it. 0: the pool has no buffers, and its workers share nothing.
+  /// two that is not above it. Memory is used only as it is written, and kept then until the pool's end. All workers
+  /// can read all of it, and none can write it. 0: the pool has no buffers, and its workers share nothing.
   pool_options& buffer_capacity(std::size_t bytes) noexcept { return buffer_capacity_ = bytes, *this; }
 
   /// Most tasks that wait for a worker, and most bytes of their arguments, before `try_run` says queue_full. `run`
@@ -74,6 +74,15 @@ class pool_options {
   /// A function that was at its worker's death twice with the same arguments is not run again with them for so long:
   /// the call fails at once, with worker_crashed. Zero: it always runs. 30 s by default.
   pool_options& quarantine(duration length) noexcept { return quarantine_ = length, *this; }
+  /// A function that was at the death of so many workers within `window`, whatever its arguments, is not run for
+  /// `pause`: its calls fail at once with circuit_open, those that wait too. Then one call is tried; while that runs
+  /// the others fail. Off by default (0): one hostile client could close a function for all others, which the
+  /// quarantine does not. `run`, `map` and `run_stream` of one function count apart; of map's chunks only those of a
+  /// single call count.
+  pool_options& circuit_breaker(std::size_t deaths, duration window = std::chrono::seconds(10),
+                                duration pause = std::chrono::seconds(30)) noexcept {
+    return breaker_deaths_ = deaths, breaker_window_ = window, breaker_pause_ = pause, *this;
+  }
   /// See call_options::cancel_grace, for calls that do not say.
   pool_options& cancel_grace(duration length) noexcept { return cancel_grace_ = length, *this; }
 
@@ -97,6 +106,9 @@ class pool_options {
   duration recycle_after() const noexcept { return recycle_age_; }
   duration start_timeout() const noexcept { return start_timeout_; }
   duration quarantine() const noexcept { return quarantine_; }
+  std::size_t breaker_deaths() const noexcept { return breaker_deaths_; }
+  duration breaker_window() const noexcept { return breaker_window_; }
+  duration breaker_pause() const noexcept { return breaker_pause_; }
   duration cancel_grace() const noexcept { return cancel_grace_; }
   const stderr_sink& on_stderr() const noexcept { return stderr_sink_; }
   int niceness() const noexcept { return niceness_; }
@@ -119,6 +131,9 @@ class pool_options {
   duration recycle_age_ = duration::zero();
   duration start_timeout_ = std::chrono::seconds(10);
   duration quarantine_ = std::chrono::seconds(30);
+  std::size_t breaker_deaths_ = 0;
+  duration breaker_window_ = duration::zero();
+  duration breaker_pause_ = duration::zero();
   duration cancel_grace_ = duration::zero();
   stderr_sink stderr_sink_;
   int niceness_ = 5;

@@ -132,6 +132,10 @@ bool pool_core::assign(worker_slot& slot, pool_task& task) noexcept {
       queue_.push_front(task);
       return false;
     }
+    if (!may_run(task)) {
+      finish(task, task_outcome::pool_unavailable, std::make_exception_ptr(breaker_.refusal(task.function_, now)));
+      return false;
+    }
     if (quarantine_.knows(task.function_)) {
       if (auto refusal = quarantine_.refuses(task.function_, task.argument_hash(), now)) {
         finish(task, task_outcome::worker_crashed, std::make_exception_ptr(*refusal));

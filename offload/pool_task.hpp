@@ -62,6 +62,8 @@ class RINGMILL_API pool_task : private timer {
   shared_buffers* buffers() const noexcept;
   /// Throws std::invalid_argument if it is of another pool.
   void check_owner(const pool_buffer& buffer) const;
+  /// It stands for several calls: its worker's death says little about the function.
+  void is_several_calls() noexcept { several_calls_ = true; }
   /// Null if there is none.
   std::exception_ptr take_failure() noexcept { return std::exchange(failure_, nullptr); }
   /// In the worker, by its own word; at most 4 s are counted.
@@ -99,7 +101,9 @@ class RINGMILL_API pool_task : private timer {
   std::uint8_t deaths_ = 0;  ///< of zygotes under it
   bool may_wait_;            ///< false: try_run
   bool goes_on_ = false;     ///< it runs on the worker that the lease has, or nowhere
-  bool alone_;               ///< it gets a worker that has nothing else
+  bool several_calls_ = false;
+  bool is_probe_ = false;  ///< the one that is tried of a function that others may not run
+  bool alone_;             ///< it gets a worker that has nothing else
   state state_ = state::idle;
 };
 

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include <ringmill/io/ring.hpp>
+#include <ringmill/offload/detail/circuit_breaker.hpp>
 #include <ringmill/offload/detail/function_profile.hpp>
 #include <ringmill/offload/detail/late_reader.hpp>
 #include <ringmill/offload/detail/quarantine.hpp>
@@ -143,6 +144,7 @@ class pool_core {
   // pool_core.cpp
   bool refuse(pool_task& task, task_outcome how, std::exception_ptr why) noexcept;
   void count_in() noexcept;
+  bool may_run(pool_task& task) noexcept;
   void finish(pool_task& task, task_outcome how, std::exception_ptr failure) noexcept;
   void finish_cancelled(pool_task& task) noexcept;
   void forget(pool_task& task) noexcept;
@@ -212,6 +214,7 @@ class pool_core {
   event idle_;
   function_profiles profiles_;
   quarantine quarantine_;
+  circuit_breaker breaker_;
   std::unique_ptr<turn_end> turn_end_;
   tick look_again_;  ///< whether a worker is free for what lies behind a slow task elsewhere
 
