@@ -78,7 +78,7 @@ class pool_options {
   /// `pause`: its calls fail at once with circuit_open, those that wait too. Then one call is tried; while that runs
   /// the others fail. Off by default (0): one hostile client could close a function for all others, which the
   /// quarantine does not. `run`, `map` and `run_stream` of one function count apart; of map's chunks only those of a
-  /// single call count.
+  /// single call count, of a stream's batches the first.
   pool_options& circuit_breaker(std::size_t deaths, duration window = std::chrono::seconds(10),
                                 duration pause = std::chrono::seconds(30)) noexcept {
     return breaker_deaths_ = deaths, breaker_window_ = window, breaker_pause_ = pause, *this;

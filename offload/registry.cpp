@@ -18,6 +18,13 @@ struct entry {
   function_id id;
   registered_call call;
   const char* name;
+  std::uint64_t type;  ///< a hash of its type's name
+  bool has_one_module;
+
+  /// The same function, registered by two modules, each with a copy of `call`.
+  bool is_again(const entry& other) const noexcept {
+    return call == other.call || (type == other.type && !has_one_module && !other.has_one_module);
+  }
 };
 
 /// A function-local static: filled by static initialisers of other files, in any order. Never destroyed, since a worker
@@ -29,13 +36,20 @@ std::vector<entry>& entries() {
 
 }  // namespace
 
-bool add_to_registry(const char* name, registered_call call) noexcept {
+bool is_of_one_module(std::string_view type) noexcept {
+  for (std::size_t at = 0; at + 1 < type.size(); ++at) {
+    if (type[at] == 'L' && type[at + 1] >= '0' && type[at + 1] <= '9') return true;
+  }
+  return type.find("_GLOBAL__N_") != type.npos || type.find("Ul") != type.npos;
+}
+
+bool add_to_registry(const char* name, const char* type, registered_call call) noexcept {
   std::vector<entry>& all = entries();
-  const entry made{hash_bytes(name), call, name};
+  const entry made{hash_bytes(name), call, name, hash_bytes(type), is_of_one_module(type)};
   const auto place = std::lower_bound(all.begin(), all.end(), made.id,
                                       [](const entry& known, function_id id) { return known.id < id; });
-  // The same function twice, from two modules, is no conflict.
-  if (place == all.end() || place->id != made.id || place->call != made.call) all.insert(place, made);
+  // The first stays: a module that comes later may go again.
+  if (place == all.end() || place->id != made.id || !place->is_again(made)) all.insert(place, made);
   return true;
 }
 

@@ -61,8 +61,12 @@ class result_writer {
 /// Reads the arguments, calls the function, writes its result; throws what the function throws.
 using registered_call = void (*)(std::span<const std::byte> arguments, result_writer& result);
 
-/// Before main(), from static initialisers.
-RINGMILL_API bool add_to_registry(const char* name, registered_call call) noexcept;
+/// Before main(), or in dlopen, from static initialisers. `type`: the mangled name of a type that carries the function.
+/// A function with linkage may be registered by several modules of the program.
+RINGMILL_API bool add_to_registry(const char* name, const char* type, registered_call call) noexcept;
+/// Is there a static function, an unnamed namespace or a lambda in the mangled name of a type (Itanium C++ ABI, 5.1)?
+/// Two of one name are two functions then. What only looks like it makes nothing worse: two modules may not share it.
+RINGMILL_API bool is_of_one_module(std::string_view type) noexcept;
 /// The call behind a number, or null.
 RINGMILL_API registered_call find_in_registry(function_id id) noexcept;
 /// Throws std::logic_error when two different functions have the same number (two of one name, each in an unnamed
@@ -146,7 +150,7 @@ class registration {
     }
   }
 
-  static inline const bool registered = add_to_registry(name(), &call);
+  static inline const bool registered = add_to_registry(name(), typeid(carrier<Function>).name(), &call);
 
  public:
   /// Looking at `registered` is what makes the program initialise it.

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <ctime>
 #include <exception>
+#include <stdexcept>
 
 #include <ringmill/offload/channel.hpp>
 #include <ringmill/offload/detail/current_call.hpp>
@@ -86,7 +87,12 @@ void serve(worker_channel& channel, const request_entry& request) {
       &context);
   try {
     const registered_call call = find_in_registry(request.function);
-    if (!call) throw protocol_error("the worker does not know the function that it was asked to run");
+    if (!call) {
+      throw std::logic_error(
+          "a worker does not know the function that it was asked to run: that is in a shared library which was loaded "
+          "after process_init. Link the program with it, load it before process_init, or load it in the pool's "
+          "initializer too");
+    }
     RINGMILL_FAULT_POINT("call_begun");
     call(channel.input(request), result);
     RINGMILL_FAULT_POINT("call_done");

@@ -12,6 +12,13 @@
 namespace rm = ringmill;
 namespace detail = ringmill::detail;
 
+int with_linkage(int number) { return number; }
+static int static_one(int number) { return number; }
+namespace of_registry {
+int LARGE_NAME(int number) { return number; }
+static int static_one(int number) { return number; }
+}  // namespace of_registry
+
 namespace {
 
 int add(int a, int b) { return a + b; }
@@ -61,6 +68,15 @@ TEST_CASE("a function has another number under a name of its own") {
   CHECK(detail::registration<by_name>::id() != detail::registration<add_ints>::id());
   CHECK(detail::registration<by_name>::id() == detail::hash_bytes("sum of two"));
   CHECK(static_cast<bool>(detail::find_in_registry(detail::registration<by_name>::id())));
+}
+
+TEST_CASE("by the name of a type one sees whether two modules mean the same function by it") {
+  const auto is_of_one_module = [](const std::type_info& type) { return detail::is_of_one_module(type.name()); };
+  CHECK_FALSE(is_of_one_module(typeid(detail::carrier<&with_linkage>)));
+  CHECK_FALSE(is_of_one_module(typeid(detail::carrier<&of_registry::LARGE_NAME>)));
+  CHECK(is_of_one_module(typeid(detail::carrier<add_ints>)));  // in an unnamed namespace
+  CHECK(is_of_one_module(typeid(detail::carrier<&static_one>)));
+  CHECK(is_of_one_module(typeid(detail::carrier<&of_registry::static_one>)));
 }
 
 TEST_CASE("a call reads its arguments from bytes and writes its result") {
