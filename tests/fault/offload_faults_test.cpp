@@ -11,6 +11,7 @@
 #include <functional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -26,10 +27,11 @@ using namespace std::chrono_literals;
 
 namespace of_faults {
 
-std::uint64_t mix(std::uint64_t seed, const std::string& text) {
+std::uint64_t mix_view(std::uint64_t seed, std::string_view text) {
   for (const char character : text) seed = (seed ^ static_cast<unsigned char>(character)) * 0x100000001b3U;
   return seed;
 }
+std::uint64_t mix(std::uint64_t seed, const std::string& text) { return mix_view(seed, text); }
 std::string repeated(int times) { return std::string(static_cast<std::size_t>(times) * 100, 'r'); }
 
 }  // namespace of_faults
@@ -59,6 +61,12 @@ rm::task<> one_task(rm::process_pool& pool, int number, rm::duration patience, t
     if (number % 4 == 3) {
       const std::string text = co_await pool.run<&repeated>(rm::call_options().run_timeout(patience), number);
       right = text == repeated(number);
+    } else if (number % 4 == 1) {
+      rm::pool_buffer buffer = co_await pool.buffer(20'000);
+      std::fill(buffer.bytes().begin(), buffer.bytes().end(), static_cast<std::byte>(number));
+      const std::uint64_t got = co_await pool.run<&mix_view>(rm::call_options().run_timeout(patience),
+                                                             static_cast<std::uint64_t>(number), buffer);
+      right = got == mix_view(static_cast<std::uint64_t>(number), buffer.text());
     } else {
       const std::string text(static_cast<std::size_t>(number) * 7, 't');
       rm::call_options how;
@@ -84,7 +92,10 @@ constexpr int tasks_of_a_load = 64;
 
 /// A pool, many tasks at once, workers that are replaced meanwhile (so the zygote reaps some), and the end of the pool.
 rm::task<> load(tally& to, rm::duration patience) {
-  rm::process_pool pool(rm::pool_options().workers(2).start_timeout(patience).quarantine(0ms).recycle_after_tasks(20));
+  constexpr std::size_t all_buffers = 128 * 1024;  // four at a time: the others wait for one
+  rm::process_pool pool(
+      rm::pool_options().workers(2).start_timeout(patience).quarantine(0ms).recycle_after_tasks(20).buffer_capacity(
+          all_buffers));
   rm::nursery tasks;
   co_await tasks.run([&]() -> rm::task<> {
     for (int i = 0; i < tasks_of_a_load; ++i) {
@@ -94,6 +105,8 @@ rm::task<> load(tally& to, rm::duration patience) {
   });
   CHECK(support::adds_up(pool.stats()));
   CHECK(pool.stats().queued + pool.stats().running == 0);
+  const rm::pool_buffer whole = co_await pool.buffer(all_buffers);  // none is lost
+  CHECK(whole.capacity() == all_buffers);
 }
 
 std::vector<int> children() {
@@ -184,7 +197,7 @@ TEST_CASE("a shortage of memory while a worker is replaced delays tasks, and cos
 
 TEST_CASE("a shortage of memory when the pool is made is its maker's error, and leaves nothing") {
   const int before = support::open_descriptors();
-  for (const std::string where : {"memfd", "mmap", "pipe", "socketpair"}) {
+  for (const std::string where : {"buffers_memfd", "memfd", "mmap", "pipe", "socketpair"}) {
     CAPTURE(where);
     const fault::armed_point point(where, "fail");
     const auto body = []() -> rm::task<> {

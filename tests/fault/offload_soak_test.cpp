@@ -41,7 +41,8 @@ class soak {
   explicit soak(rm::duration length) : end_(std::chrono::steady_clock::now() + length) {}
 
   rm::task<> run() {
-    rm::process_pool pool(rm::pool_options().workers(2).warm_spares(1).name("soak"));
+    constexpr std::size_t all_buffers = std::size_t{1} << 20;  // so few that they are waited for
+    rm::process_pool pool(rm::pool_options().workers(2).warm_spares(1).name("soak").buffer_capacity(all_buffers));
     co_await pool.run<&churn>(1U, 1U);
     rm::nursery tasks;
     co_await tasks.run([&]() -> rm::task<> {
@@ -50,6 +51,8 @@ class soak {
       co_return;
     });
     const rm::pool_statistics stats = pool.stats();
+    const rm::pool_buffer whole = co_await pool.buffer(all_buffers);  // none is lost
+    CHECK(whole.capacity() == all_buffers);
     CHECK(support::adds_up(stats));
     CHECK(stats.queued + stats.running == 0);
     CHECK(wrong == 0);
@@ -82,6 +85,14 @@ class soak {
           std::string text(random() % 300'000, 'm');
           const std::size_t marks = co_await pool.run<&count_marks>(how, text);
           right = marks == text.size();
+        } else if (random() % 8 == 0) {
+          rm::pool_buffer buffer = co_await pool.buffer(1 + random() % 300'000);
+          const std::span<std::byte> bytes = buffer.bytes();
+          const std::size_t wanted = random() % bytes.size();
+          std::fill(bytes.begin(), bytes.end(), std::byte{'.'});
+          std::fill_n(bytes.begin(), wanted, std::byte{'m'});
+          const std::size_t marks = co_await pool.run<&count_marks>(how, buffer);
+          right = marks == wanted;
         } else {
           const std::uint64_t rounds = random() % 20 == 0 ? 300'000 : random() % 3000;
           const std::uint64_t got = co_await pool.run<&churn>(how, seed, rounds);
