@@ -234,6 +234,7 @@ pool_statistics pool_core::stats() const {
   now.queued = queue_.size();
   now.queued_bytes = queue_.bytes();
   now.running = outstanding_ - queue_.size();
+  if (buffers_) now.buffer_bytes = buffers_->in_use();
   for (const auto& slot : slots_) {
     if (slot->pid == 0) continue;
     worker_status& one = now.workers.emplace_back();

@@ -37,6 +37,7 @@ duration latency_histogram::quantile(double share) const noexcept {
 std::string pool_statistics::text() const {
   std::string out = fmt::format("{} workers, {} tasks run, {} wait", workers.size(), running, queued);
   if (queued_bytes != 0) out += fmt::format(" with {} bytes", queued_bytes);
+  if (buffer_bytes != 0) out += fmt::format(", {} bytes of buffers are lent", buffer_bytes);
   out += fmt::format("; {} submitted:", submitted);
   for (std::size_t how = 0; how < task_outcomes; ++how) {
     if (outcomes[how] != 0) fmt::format_to(std::back_inserter(out), " {} {},", outcomes[how], outcome_names[how]);

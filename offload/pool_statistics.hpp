@@ -68,6 +68,7 @@ class RINGMILL_API pool_statistics {
   std::size_t queued = 0;        ///< tasks that wait for a worker
   std::size_t queued_bytes = 0;  ///< of their arguments
   std::size_t running = 0;       ///< tasks that workers have
+  std::size_t buffer_bytes = 0;  ///< of buffers that are lent, in whole blocks
   std::vector<worker_status> workers;
 
   // Since the beginning.

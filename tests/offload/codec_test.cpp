@@ -78,3 +78,24 @@ TEST_CASE("changed bytes do no harm") {
   }
   CHECK(refused > 1000);
 }
+
+TEST_CASE("what a worker writes cannot refer to a pool's buffers: only a worker has those to look at") {
+  // A block that begins with this length, and an offset, lies there.
+  const std::vector<std::byte> forged =
+      encoded(std::pair<std::uint64_t, std::uint64_t>(rm::detail::lies_in_buffer | 8, 0));
+  CHECK_THROWS_AS(rm::decode<std::string>(forged), rm::protocol_error);
+  CHECK_THROWS_AS(rm::decode<std::string_view>(forged), rm::protocol_error);
+  CHECK_THROWS_AS(rm::decode<std::vector<int>>(forged), rm::protocol_error);
+  CHECK_THROWS_AS(rm::decode<std::vector<std::string>>(forged), rm::protocol_error);
+  CHECK_THROWS_AS(rm::decode<std::span<const double>>(forged), rm::protocol_error);
+}
+
+TEST_CASE("a vector whose bytes lie anywhere is read, aligned or not") {
+  const std::vector<std::uint64_t> value = {1, 2, 3};
+  const std::vector<std::byte> bytes = encoded(value);
+  for (std::size_t shift = 0; shift < 8; ++shift) {
+    std::vector<std::byte> moved(shift);
+    moved.insert(moved.end(), bytes.begin(), bytes.end());
+    CHECK(rm::decode<std::vector<std::uint64_t>>(std::span(moved).subspan(shift)) == value);
+  }
+}

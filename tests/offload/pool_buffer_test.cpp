@@ -335,6 +335,23 @@ TEST_CASE("a buffer that was granted to one that is cancelled before it runs is 
   });
 }
 
+TEST_CASE("who holds all buffers and waits for one more is told so: a deadlock, and what it waits for") {
+  const auto body = []() -> rm::task<> {
+    rm::process_pool pool(one_worker().buffer_capacity(block));
+    const rm::pool_buffer all = co_await pool.buffer(block);
+    CHECK(pool.stats().buffer_bytes == block);
+    const rm::pool_buffer more = co_await pool.buffer(100);
+    FAIL("there is no more");
+  };
+  std::string words;
+  try {
+    rm::run(body());
+  } catch (const rm::deadlock_error& error) {
+    words = error.what();
+  }
+  CHECK(words.find("100 bytes of a process pool's buffers (16384 of 16384 are lent)") != std::string::npos);
+}
+
 TEST_CASE("what cannot be is refused at once, with what to do about it") {
   on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker().buffer_capacity(3 * block));
