@@ -27,6 +27,7 @@ pool_task::pool_task(pool_task&& other) noexcept
       options_(std::move(other.options_)),
       retries_(other.retries_),
       may_wait_(other.may_wait_),
+      several_calls_(other.several_calls_),
       alone_(other.alone_) {}
 
 pool_task::~pool_task() {

@@ -182,7 +182,7 @@ class RINGMILL_API process_pool {
   /// co_await it: gives memory of `size` bytes to read into, for workers to look at (offload/pool_buffer.hpp). Waits,
   /// first come, first served, while so much is not free (pool_options::buffer_capacity): the backpressure for what is
   /// received faster than it is worked on. Who holds one buffer and waits for a second may wait for ever. Throws, at
-  /// the call, payload_too_large for more than all of it, and std::logic_error if the pool was made without.
+  /// the call, payload_too_large for more than it ever has, and std::logic_error if the pool was made without.
   detail::buffer_awaiter buffer(std::size_t size);
   /// The same without waiting: nothing, if so much is not free or others wait for it. Throws the same.
   std::optional<pool_buffer> try_buffer(std::size_t size);
