@@ -49,6 +49,7 @@ class kernel {
 
   virtual file_calls& files() noexcept = 0;
   virtual process_calls& processes() noexcept = 0;
+  virtual ipc_calls& ipc() noexcept = 0;
 
   /// One io_uring_enter(2): submits `to_submit` entries, and collects completions; with `wait` blocks until there is
   /// one or `timeout` is over (-ETIME). The number of entries taken, which may be fewer.

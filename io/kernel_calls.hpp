@@ -1,5 +1,6 @@
-// The calls of a kernel (io/kernel.hpp) on files, processes and signals that are made at once: io_uring has no
-// operation for them on the oldest Linux that is supported, or it is a destructor that makes them, which cannot await.
+// The calls of a kernel (io/kernel.hpp) on files, processes, signals and shared memory that are made at once: io_uring
+// has no operation for them on the oldest Linux that is supported, or it is a destructor that makes them, which cannot
+// await.
 //
 // Linux itself is behind them on a real kernel, and for handles that are used where no loop runs; a simulated kernel
 // answers them itself. Apart from these and the ring nothing in runtime/ and io/ asks the operating system for
@@ -10,6 +11,7 @@
 #pragma once
 
 #include <signal.h>
+#include <sys/socket.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -109,6 +111,32 @@ class process_calls {
 
  protected:
   ~process_calls() = default;  // as that of file_calls
+};
+
+/// Calls for processes that work together: memory that they share, messages between them, and what wakes one of them.
+class ipc_calls {
+ public:
+  /// memfd_create(2): `size` bytes of zeros, with O_CLOEXEC, which can be sealed.
+  virtual int make_memory(const char* name, std::size_t size) = 0;
+  /// F_ADD_SEALS of fcntl(2).
+  virtual int seal_memory(int memory, int seals) = 0;
+  /// mmap(2) of its first `size` bytes, shared.
+  virtual int map_memory(int memory, std::size_t size, bool writable, void*& address) = 0;
+  virtual void unmap_memory(void* address, std::size_t size) noexcept = 0;
+  /// FUTEX_WAKE of futex(2): wakes one that waits for this word of shared memory, in whatever process.
+  virtual void wake(const std::uint32_t* word) noexcept = 0;
+
+  /// eventfd(2), with O_CLOEXEC and O_NONBLOCK.
+  virtual int make_event() = 0;
+  /// sendmsg(2) and recvmsg(2), with the flags given, MSG_NOSIGNAL and MSG_CMSG_CLOEXEC. The number of bytes.
+  virtual int send_message(int socket, const msghdr& message, int flags) = 0;
+  virtual int receive_message(int socket, msghdr& message, int flags) = 0;
+  virtual int set_non_blocking(int fd) = 0;
+  /// read(2) of what is O_NONBLOCK, or a file.
+  virtual int read_at_once(int fd, void* data, std::size_t size) = 0;
+
+ protected:
+  ~ipc_calls() = default;  // as that of file_calls
 };
 
 }  // namespace ringmill

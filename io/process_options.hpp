@@ -51,6 +51,9 @@ class RINGMILL_API process_options {
   /// Without the program itself, which is argument zero.
   process_options& arguments(std::vector<std::string> all) { return arguments_ = std::move(all), *this; }
 
+  /// Argument zero, which `ps` shows, where it is not to be the program.
+  process_options& argument_zero(std::string text) { return argument_zero_ = std::move(text), *this; }
+
   /// The environment is the parent's at the call of `spawn`, with these changes.
   process_options& environment(std::string name, std::string value);
   process_options& remove_environment(std::string name);
@@ -80,6 +83,7 @@ class RINGMILL_API process_options {
 
   const std::string& program() const noexcept { return program_; }
   const std::vector<std::string>& arguments() const noexcept { return arguments_; }
+  const std::string& argument_zero() const noexcept { return argument_zero_ ? *argument_zero_ : program_; }
   const std::vector<environment_change>& environment_changes() const noexcept { return environment_; }
   bool inherits_environment() const noexcept { return inherits_environment_; }
   const std::string& working_directory() const noexcept { return directory_; }
@@ -92,6 +96,7 @@ class RINGMILL_API process_options {
  private:
   std::string program_;
   std::vector<std::string> arguments_;
+  std::optional<std::string> argument_zero_;
   std::vector<environment_change> environment_;
   bool inherits_environment_ = true;
   std::string directory_;

@@ -105,6 +105,7 @@ class real_kernel final : public kernel {
 
   file_calls& files() noexcept override { return detail::linux_files(); }
   process_calls& processes() noexcept override { return detail::linux_processes(); }
+  ipc_calls& ipc() noexcept override { return detail::linux_ipc(); }
 
   int enter(unsigned to_submit, bool wait, std::optional<duration> timeout) override {
     unsigned flags = enter_flags_ | IORING_ENTER_GETEVENTS;

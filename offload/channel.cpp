@@ -1,9 +1,7 @@
 #include <ringmill/offload/channel.hpp>
-#include <ringmill/offload/detail/fault_point.hpp>
 
 #include <fcntl.h>
 #include <linux/futex.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -13,9 +11,9 @@
 #include <ctime>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <utility>
 
+#include <ringmill/io/detail/calls.hpp>
 #include <ringmill/offload/detail/fault_point.hpp>
 
 namespace ringmill::detail {
@@ -24,26 +22,22 @@ namespace {
 
 constexpr std::size_t largest_capacity = std::size_t{1} << 30;
 
-[[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
-
 fd make_memory(const char* name, std::size_t header, std::size_t capacity) {
   if (capacity > largest_capacity) {
     throw std::invalid_argument("the memory shared with a worker is at most 1 GiB in each direction");
   }
-  fd memory(RINGMILL_SHORTAGE_POINT("memfd") ? -1 : memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!memory) fail("memfd_create");
-  if (ftruncate(memory.number(), static_cast<off_t>(header + capacity)) < 0) fail("ftruncate of shared memory");
-  return memory;
+  const int made = RINGMILL_SHORTAGE_POINT("memfd") ? -errno : ipc().make_memory(name, header + capacity);
+  return fd(or_throw(made, "make shared memory"));
 }
 
 void seal(const fd& memory, int seals) {
-  if (fcntl(memory.number(), F_ADD_SEALS, seals | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-    fail("sealing shared memory");
+  constexpr int always = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+  or_throw(ipc().seal_memory(memory.number(), seals | always), "seal shared memory");
 }
 
 std::size_t size_of_file(int memory) {
   struct stat about {};
-  if (fstat(memory, &about) < 0) fail("fstat of shared memory");
+  or_throw(fstat(memory, &about) < 0 ? -errno : 0, "fstat of shared memory");
   return static_cast<std::size_t>(about.st_size);
 }
 
@@ -66,9 +60,7 @@ void shared_memory::wait(const word& futex, std::uint32_t expected) noexcept {
   syscall(SYS_futex, address_of(futex), FUTEX_WAIT, expected, nullptr, nullptr, 0);
 }
 
-void shared_memory::wake(const word& futex) noexcept {
-  syscall(SYS_futex, address_of(futex), FUTEX_WAKE, 1, nullptr, nullptr, 0);
-}
+void shared_memory::wake(const word& futex) noexcept { ipc().wake(address_of(futex)); }
 
 void shared_memory::wake_host(const word& futex, int doorbell) noexcept {
   if (doorbell < 0) return wake(futex);
@@ -82,17 +74,12 @@ void shared_memory::pause(const word&) noexcept {
 }
 
 mapping::mapping(int memory, std::size_t size, bool writable) : size_(size) {
-  address_ = RINGMILL_SHORTAGE_POINT("mmap")
-                 ? MAP_FAILED
-                 : mmap(nullptr, size, writable ? PROT_READ | PROT_WRITE : PROT_READ, MAP_SHARED, memory, 0);
-  if (address_ == MAP_FAILED) {
-    address_ = nullptr;
-    fail("mmap of shared memory");
-  }
+  or_throw(RINGMILL_SHORTAGE_POINT("mmap") ? -errno : ipc().map_memory(memory, size, writable, address_),
+           "mmap of shared memory");
 }
 
 mapping::~mapping() {
-  if (address_) munmap(address_, size_);
+  if (address_) ipc().unmap_memory(address_, size_);
 }
 
 void mapping::make_writable(std::size_t size) {

@@ -12,11 +12,16 @@
 // All of them may be called anywhere: outside of a worker nothing is cancelled, and nobody listens.
 #pragma once
 
+#include <cstdint>
+
 #include <ringmill/runtime/config.hpp>
 
 namespace ringmill::detail {
 /// What ends a function by stop_if_cancelled; never leaves the worker.
 class call_stopped {};
+
+/// A worker's clock, while it runs a call.
+RINGMILL_API std::int64_t worker_nanoseconds() noexcept;
 }  // namespace ringmill::detail
 
 namespace ringmill::offload {

@@ -4,7 +4,6 @@
 // that kills its worker costs itself, however often it happens. A shortage (of descriptors, memory, processes) counts
 // as nothing: it is tried again, at longer and longer intervals up to a second, and tasks wait as long as they may.
 #include <poll.h>
-#include <sys/eventfd.h>
 
 #include <algorithm>
 #include <array>
@@ -14,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include <ringmill/io/detail/calls.hpp>
 #include <ringmill/io/ops.hpp>
 #include <ringmill/offload/detail/pool_core.hpp>
 #include <ringmill/offload/process_init.hpp>
@@ -112,8 +112,7 @@ void pool_core::start_worker(worker_slot& slot) {
       std::make_unique<host_channel>(options_.input_capacity(), options_.output_capacity(), ++slot.generation);
   slot.errors = std::make_unique<stderr_pipe>(options_.on_stderr());
   if (!has_futex_) {
-    slot.doorbell = fd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-    if (!slot.doorbell) throw std::system_error(errno, std::generic_category(), "eventfd for a worker");
+    slot.doorbell = fd(or_throw(ipc().make_event(), "eventfd for a worker"));
   }
   zygote_message wanted;
   wanted.slot = slot.index;

@@ -6,12 +6,12 @@
 // it begins a task before it looks whether it still should, so either it sees that or the host sees that it is too
 // late.
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <charconv>
 #include <string>
 #include <utility>
 
+#include <ringmill/io/detail/calls.hpp>
 #include <ringmill/offload/detail/pool_core.hpp>
 #include <ringmill/offload/exception_codec.hpp>
 
@@ -30,9 +30,9 @@ std::size_t memory_of(int pid) noexcept {
   char path[32] = "/proc/";
   char* end = std::to_chars(path + 6, path + 20, pid).ptr;
   std::char_traits<char>::copy(end, "/statm", 7);
-  const fd file(open(path, O_RDONLY | O_CLOEXEC));
+  const fd file(files().open(AT_FDCWD, path, O_RDONLY | O_CLOEXEC));
   char text[128];
-  const ssize_t size = file ? ::read(file.number(), text, sizeof text) : 0;
+  const int size = file ? ipc().read_at_once(file.number(), text, sizeof text) : 0;
   const char* const last = text + (size > 0 ? size : 0);
   std::size_t total = 0;
   std::size_t resident = 0;

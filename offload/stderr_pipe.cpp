@@ -1,13 +1,12 @@
 #include <ringmill/offload/detail/fault_point.hpp>
 #include <ringmill/offload/detail/stderr_pipe.hpp>
 
-#include <fcntl.h>
 #include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <system_error>
 
+#include <ringmill/io/detail/calls.hpp>
 #include <ringmill/io/ops.hpp>
 #include <ringmill/io/ring.hpp>
 
@@ -32,12 +31,10 @@ class stderr_pipe::input_watch final : public poll_op {
 
 stderr_pipe::stderr_pipe(const stderr_sink& sink) : sink_(sink) {
   int ends[2];
-  if (RINGMILL_SHORTAGE_POINT("pipe") || pipe2(ends, O_CLOEXEC) < 0) {
-    throw std::system_error(errno, std::generic_category(), "a pipe for a worker's standard error");
-  }
+  or_throw(RINGMILL_SHORTAGE_POINT("pipe") ? -errno : files().pipe(ends), "a pipe for a worker's standard error");
   read_end_.reset(ends[0]);
   write_end_.reset(ends[1]);
-  fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  or_throw(ipc().set_non_blocking(ends[0]), "a pipe for a worker's standard error");
 }
 
 stderr_pipe::~stderr_pipe() = default;
@@ -48,9 +45,8 @@ void stderr_pipe::watch() { watch_ = std::make_unique<input_watch>(*this); }
 bool stderr_pipe::read_some(std::size_t most) noexcept {
   char buffer[4096];
   for (std::size_t total = 0; total < most;) {
-    const ssize_t got = ::read(read_end_.number(), buffer, sizeof buffer);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return got < 0 && errno == EAGAIN;
+    const int got = ipc().read_at_once(read_end_.number(), buffer, sizeof buffer);
+    if (got <= 0) return got == -EAGAIN;
     pass_on({buffer, static_cast<std::size_t>(got)});
     total += static_cast<std::size_t>(got);
   }

@@ -32,7 +32,7 @@
 #include <ringmill/offload/generator.hpp>
 #include <ringmill/offload/in_worker.hpp>
 #include <ringmill/offload/process_pool.hpp>
-#include <ringmill/runtime/detail/chrono.hpp>
+#include <ringmill/offload/worker_local.hpp>
 #include <ringmill/runtime/detail/ranges.hpp>
 #include <ringmill/runtime/generator.hpp>
 
@@ -85,8 +85,8 @@ class stream_source {
 
   /// A worker has one stream at a time.
   static std::optional<stream_source>& here() {
-    static std::optional<stream_source> source;
-    return source;
+    static worker_local<std::optional<stream_source>> source;
+    return source.get();
   }
 
   stream_batch<item> next_batch(std::size_t most_bytes) {
@@ -108,8 +108,8 @@ class stream_source {
   /// False: that was all.
   bool fill(std::vector<item>& values, std::size_t most_bytes) {
     constexpr std::size_t most_values = 256;
-    constexpr auto longest = std::chrono::microseconds(200);
-    const auto begin = std::chrono::steady_clock::now();
+    constexpr std::int64_t longest = 200'000;  // ns
+    const std::int64_t begin = worker_nanoseconds();
     std::size_t bytes = 0;
     while (values.size() < wanted_) {
       if (!held_ && !read_on()) return false;
@@ -117,7 +117,7 @@ class stream_source {
       if (!values.empty() && bytes > most_bytes) return true;
       values.push_back(std::move(*held_));
       held_.reset();
-      if (std::chrono::steady_clock::now() - begin > longest) {
+      if (worker_nanoseconds() - begin > longest) {
         wanted_ = 1;
         return true;
       }

@@ -8,6 +8,18 @@
 //   }
 #pragma once
 
+#include <atomic>
+
+#include <ringmill/runtime/config.hpp>
+
+namespace ringmill::detail {
+/// Since offload/sim_workers.hpp was used: several workers are in this process.
+RINGMILL_API extern constinit std::atomic<bool> workers_are_simulated;
+/// Where the simulated worker that runs now keeps a value; outside of one, the process's own place. `destroy` is called
+/// when that worker has ended.
+RINGMILL_API void*& simulated_place_of(const void* key, void (*destroy)(void* value));
+}  // namespace ringmill::detail
+
 namespace ringmill {
 
 /// A T for each process, made at its first use there: never in the zygote, so that no worker begins with a copy of it,
@@ -25,15 +37,18 @@ class worker_local {
 
   /// Throws what making the T throws; then the next use tries again.
   T& get() {
-    if (!value_) value_ = make_();
-    return *value_;
+    void*& place = detail::workers_are_simulated.load(std::memory_order_relaxed)
+                       ? detail::simulated_place_of(this, [](void* value) { delete static_cast<T*>(value); })
+                       : value_;
+    if (!place) place = make_();
+    return *static_cast<T*>(place);
   }
   T& operator*() { return get(); }
   T* operator->() { return &get(); }
 
  private:
   maker make_;
-  T* value_ = nullptr;
+  void* value_ = nullptr;
 };
 
 }  // namespace ringmill

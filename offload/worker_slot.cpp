@@ -2,11 +2,10 @@
 
 #include <poll.h>
 #include <signal.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include <cerrno>
 
+#include <ringmill/io/detail/calls.hpp>
 #include <ringmill/io/ops.hpp>
 #include <ringmill/io/ring.hpp>
 #include <ringmill/offload/detail/pool_core.hpp>
@@ -59,7 +58,7 @@ class worker_slot::doorbell_watch final : public poll_op {
     if (result == -ECANCELED) return;
     if (slot_.pool_.is_deaf()) return static_cast<void>(resubmit());
     std::uint64_t rings = 0;
-    [[maybe_unused]] const ssize_t got = ::read(slot_.doorbell.number(), &rings, sizeof rings);
+    ipc().read_at_once(slot_.doorbell.number(), &rings, sizeof rings);
     slot_.woke_up();
   }
   worker_slot& slot_;
@@ -123,7 +122,7 @@ void worker_slot::kill() noexcept {
 }
 
 void worker_slot::signal(int number) const noexcept {
-  if (pidfd) syscall(SYS_pidfd_send_signal, pidfd.number(), number, nullptr, 0);
+  if (pidfd) processes().send_signal(pidfd.number(), number);
 }
 
 void worker_slot::clear() noexcept {

@@ -163,7 +163,7 @@ class zygote {
 void zygote_main(char** arguments) noexcept {
   int type = 0;
   socklen_t length = sizeof type;
-  if (!arguments[2] || getsockopt(zygote_socket, SOL_SOCKET, SO_TYPE, &type, &length) < 0 || type != SOCK_SEQPACKET) {
+  if (!arguments[2] || getsockopt(STDIN_FILENO, SOL_SOCKET, SO_TYPE, &type, &length) < 0 || type != SOCK_SEQPACKET) {
     std::fprintf(stderr, "%s: only a process pool starts this\n", zygote_marker);
     _exit(2);
   }
@@ -171,8 +171,8 @@ void zygote_main(char** arguments) noexcept {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != static_cast<pid_t>(std::strtol(arguments[2], nullptr, 10))) _exit(0);
   prctl(PR_SET_NAME, "rm-zygote");
+  dup3(STDIN_FILENO, zygote_socket, O_CLOEXEC);
   close_range(zygote_socket + 1, ~0U, 0);
-  fcntl(zygote_socket, F_SETFD, FD_CLOEXEC);
   const int nothing = open("/dev/null", O_RDONLY);
   if (nothing >= 0) {
     dup2(nothing, STDIN_FILENO);

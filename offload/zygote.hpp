@@ -6,7 +6,9 @@
 
 namespace ringmill::detail {
 
-/// The descriptor at which the zygote finds its socket.
+/// This program.
+inline constexpr const char* zygote_program = "/proc/self/exe";
+/// The descriptor of the zygote's socket, which it gets as its standard input.
 inline constexpr int zygote_socket = 3;
 /// argv[0] and argv[1] of the zygote; argv[2] is the host's pid. `ps` shows the first.
 inline constexpr const char* zygote_name = "ringmill-zygote";

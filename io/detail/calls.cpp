@@ -17,6 +17,11 @@ process_calls& processes() noexcept {
   return behind ? behind->processes() : linux_processes();
 }
 
+ipc_calls& ipc() noexcept {
+  kernel* const behind = ring::current_backend();
+  return behind ? behind->ipc() : linux_ipc();
+}
+
 int or_throw(int result, const std::string& what) {
   if (result < 0) throw std::system_error(-result, std::generic_category(), what);
   return result;

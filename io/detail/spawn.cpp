@@ -44,6 +44,7 @@ void check(const process_options& options) {
   if (options.program().empty()) throw std::invalid_argument("process_options: no program");
   refuse_nul(options.program(), "the program");
   refuse_nul(options.working_directory(), "the working directory");
+  refuse_nul(options.argument_zero(), "argument zero");
   for (const std::string& argument : options.arguments()) refuse_nul(argument, "an argument");
   if (options.parent_death_signal() < 0 || options.parent_death_signal() > SIGRTMAX) {
     throw std::invalid_argument("process_options: the parent-death signal is none");
@@ -89,7 +90,9 @@ std::vector<char*> pointers_to(std::vector<std::string>& texts) {
 class plan {
  public:
   plan(const process_options& options, const child_streams& its_streams)
-      : places_(places_of(options.program())), arguments_{options.program()}, environment_(environment_of(options)) {
+      : places_(places_of(options.program())),
+        arguments_{options.argument_zero()},
+        environment_(environment_of(options)) {
     arguments_.insert(arguments_.end(), options.arguments().begin(), options.arguments().end());
     argument_pointers_ = pointers_to(arguments_);
     environment_pointers_ = pointers_to(environment_);

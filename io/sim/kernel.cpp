@@ -5,8 +5,10 @@
 
 namespace ringmill::sim {
 
-std::unique_ptr<kernel> make_kernel(std::uint64_t seed, const options& how) {
+std::unique_ptr<kernel> make_kernel(std::uint64_t seed, const options& how,
+                                    const std::map<std::string, child_program>& programs) {
   auto around = std::make_shared<detail::environment>(seed, how);
+  around->programs = programs;
   around->lines.name_host(0, "host");
   return std::make_unique<detail::sim_kernel>(std::move(around), 0, std::string(), how.ring());
 }

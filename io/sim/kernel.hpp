@@ -6,8 +6,11 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <string>
 
 #include <ringmill/io/kernel.hpp>
+#include <ringmill/io/sim/child_process.hpp>
 #include <ringmill/io/sim/options.hpp>
 #include <ringmill/runtime/config.hpp>
 #include <ringmill/runtime/detail/unique_ptr.hpp>
@@ -15,7 +18,8 @@
 namespace ringmill::sim {
 
 /// A host with loopback addresses only. The clock moves when the loop waits, to what happens next; what takes place in
-/// which order, and what goes wrong, is up to the seed.
-RINGMILL_API std::unique_ptr<kernel> make_kernel(std::uint64_t seed, const options& how = options());
+/// which order, and what goes wrong, is up to the seed. `programs` are what `process::spawn` finds.
+RINGMILL_API std::unique_ptr<kernel> make_kernel(std::uint64_t seed, const options& how = options(),
+                                                 const std::map<std::string, child_program>& programs = {});
 
 }  // namespace ringmill::sim

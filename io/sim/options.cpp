@@ -20,10 +20,12 @@ constexpr std::array<kind_of_fault, fault_kinds> kinds = {{
     {"interrupted_enter", 50}, {"busy_enter", 50},        {"partial_submit", 50},   {"missed_cancel", 300},
     {"late_cancel", 500},      {"lost_datagram", 100},    {"doubled_datagram", 50}, {"late_datagram", 100},
     {"slow_loopback", 200},    {"stalled_host", 5},       {"disk_error", 20},       {"disk_full", 20},
-    {"short_disk_read", 200},  {"short_disk_write", 200},
+    {"short_disk_read", 200},  {"short_disk_write", 200}, {"no_process", 100},      {"process_crash", 5},
+    {"process_hang", 2},       {"process_stall", 5},      {"ignored_signal", 300},  {"worker_lie", 20},
 }};
 
 constexpr std::size_t first_of_disks = static_cast<std::size_t>(fault::disk_error);
+constexpr std::size_t first_of_processes = static_cast<std::size_t>(fault::no_process);
 
 }  // namespace
 
@@ -54,9 +56,10 @@ options options::swarm(std::uint64_t seed) {
     made.ring(ring_options().entries(8).completion_entries(8));
   }
   // Last, so that a program without files has the same world by a seed as it had before there were disks.
-  draw_rates(first_of_disks, fault_kinds);
+  draw_rates(first_of_disks, first_of_processes);
   constexpr std::array<std::int64_t, 3> slowest_sync_us = {50, 5000, 50'000};
   made.sync_delay(std::chrono::microseconds(slowest_sync_us[random.below(slowest_sync_us.size())]));
+  draw_rates(first_of_processes, fault_kinds);
   return made;
 }
 

@@ -46,8 +46,14 @@ enum class fault : std::uint8_t {
   disk_full,          ///< ENOSPC: by a write or a change of names
   short_disk_read,    ///< of a file: fewer bytes than there are
   short_disk_write,   ///< to a file: fewer bytes than there is room for
+  no_process,         ///< a process cannot be started: EAGAIN
+  process_crash,      ///< a child process, a zygote or a worker dies by a signal
+  process_hang,       ///< it stands still until it is killed
+  process_stall,      ///< it stands still for up to 200 ms
+  ignored_signal,     ///< a SIGTERM does nothing
+  worker_lie,         ///< a worker of a pool writes an answer that no worker writes
 };
-inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(fault::short_disk_write) + 1;
+inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(fault::worker_lie) + 1;
 
 RINGMILL_API std::string_view name_of(fault kind) noexcept;
 

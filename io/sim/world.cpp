@@ -13,6 +13,7 @@ address host::at(std::uint16_t port) const { return *address::parse(machine_.add
 void host::begin(task<> program, bool is_main) { machine_.begin(std::move(program), is_main); }
 void host::crash() { machine_.ask_to_crash(); }
 memory_file_system& host::disk() noexcept { return machine_.disk(); }
+void host::signal(int number) { machine_.signal(number); }
 bool host::is_up() const noexcept { return machine_.is_up(); }
 int host::descriptors() const noexcept { return machine_.descriptors(); }
 
@@ -28,6 +29,9 @@ void world::heal(sim::host& one, sim::host& other) {
 }
 void world::heal() { state_.around()->net.heal_all(); }
 
+void world::program(const std::string& name, child_program what) {
+  state_.around()->programs.insert_or_assign(name, std::move(what));
+}
 random_source& world::random() noexcept { return state_.random_of_programs(); }
 duration world::age() const noexcept { return state_.around()->age(); }
 void world::note(std::int64_t number) { state_.around()->record(0, detail::trace::kind::note, 0, number); }

@@ -12,7 +12,8 @@
 // `report::hash` tells.
 //
 // A program must take time, chance and the outside from ringmill only: rm::sleep_for and loop::now, world::random, the
-// handles of io/. Files are on the host's own disk. Processes, signals and threads are not simulated.
+// handles of io/. Files are on the host's own disk. Child processes are programs that the world is given
+// (io/sim/child_process.hpp); threads are not simulated.
 #pragma once
 
 #include <cstddef>
@@ -28,6 +29,7 @@
 
 #include <ringmill/io/address.hpp>
 #include <ringmill/io/kernel.hpp>
+#include <ringmill/io/sim/child_process.hpp>
 #include <ringmill/io/sim/options.hpp>
 #include <ringmill/io/sim/random.hpp>
 #include <ringmill/runtime/config.hpp>
@@ -75,6 +77,9 @@ class RINGMILL_API host {
   /// looking at it from outside, and for putting something there before its programs begin.
   memory_file_system& disk() noexcept;
   bool is_up() const noexcept;
+  /// Sends a signal to the program that runs on it (io/signals.hpp). One that nobody there watches, and that would end
+  /// a program, is a `crash`.
+  void signal(int number);
   /// How many descriptors are open on it: the same before and after what leaks none.
   int descriptors() const noexcept;
 
@@ -137,6 +142,10 @@ class RINGMILL_API world {
   void heal(sim::host& one, sim::host& other);
   /// All partitions.
   void heal();
+
+  /// What `process::spawn` finds under this name, on every host (io/sim/child_process.hpp). Programs that there are
+  /// not: std::errc::no_such_file_or_directory.
+  void program(const std::string& name, child_program what);
 
   /// For programs, which are to draw their random numbers here.
   random_source& random() noexcept;

@@ -22,6 +22,7 @@ ANYTHING = None
 EXCEPTIONS = {
     "io/real_kernel.cpp": (ANYTHING, "Linux, behind the seam"),
     "io/detail/linux_calls.cpp": (ANYTHING, "Linux, behind the seam"),
+    "io/detail/linux_ipc.cpp": (ANYTHING, "Linux, behind the seam"),
     "io/detail/spawn.cpp": (
         ("syscall", "clone", "getpid", "getenv", "environ", "pthread_sigmask"),
         "Linux, behind process_calls::spawn"),

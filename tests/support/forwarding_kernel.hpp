@@ -55,6 +55,7 @@ class forwarding_kernel : public ringmill::kernel {
   int close(int fd) noexcept override { return behind_->close(fd); }
   ringmill::file_calls& files() noexcept override { return behind_->files(); }
   ringmill::process_calls& processes() noexcept override { return behind_->processes(); }
+  ringmill::ipc_calls& ipc() noexcept override { return behind_->ipc(); }
 
  protected:
   const ringmill::kernel& behind() const noexcept { return *behind_; }

@@ -7,8 +7,9 @@
 
 namespace ringmill::sim::detail {
 
-environment::environment(std::uint64_t seed, const options& how)
-    : settings(how),
+environment::environment(std::uint64_t of, const options& how)
+    : seed(of),
+      settings(how),
       random(seed),
       random_of_programs(mix(seed ^ 0x6b65726e656cU)),
       faults(mix(seed), settings),

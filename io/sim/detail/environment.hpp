@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include <ringmill/io/sim/child_process.hpp>
 #include <ringmill/io/sim/detail/faults.hpp>
 #include <ringmill/io/sim/detail/network.hpp>
 #include <ringmill/io/sim/detail/trace.hpp>
@@ -59,7 +60,9 @@ class RINGMILL_API environment {
   void strike(std::uint32_t number) { kernels_.erase(number); }
   sim_kernel* kernel_of(std::uint32_t number) const noexcept;
 
+  const std::uint64_t seed;
   const options settings;
+  std::map<std::string, child_program> programs;  ///< that hosts can start
   random_source random;
   random_source random_of_programs;  ///< what they ask their kernels for, which decides nothing else
   fault_source faults;

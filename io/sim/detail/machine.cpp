@@ -55,6 +55,7 @@ void machine::boot() {
   auto plain = std::make_unique<sim_kernel>(around_.around(), number_, address_, around.settings.ring(), disk_);
   sim_kernel& kernel = *plain;
   up_ = std::make_unique<running>(around_.wrap(std::move(plain)), kernel);
+  kernel.children().when_killed([this] { ask_to_crash(); });
   const presence here(*up_);
   up_->ring.poll_fd();  // it is driven as a host's own loop would
 }
@@ -126,6 +127,10 @@ void machine::cancel_all() {
   up_->programs.cancel(cancel_reason("its simulated host goes down"));
 }
 
+void machine::signal(int number) {
+  if (is_up() && !up_->kernel->children().raise(number)) ask_to_crash();
+}
+
 bool machine::has_work() {
   if (!up_ || stalled_until_ > around_.around()->now()) return false;
   if (is_dying_ || up_->kernel->is_notified() || up_->ring.has_unsubmitted()) return true;
@@ -159,7 +164,7 @@ void machine::turn() {
 std::string machine::tasks() {
   if (!up_) return {};
   const presence here(*up_);
-  return up_->loop.dump_tasks();
+  return up_->loop.dump_tasks() + up_->kernel->children().text();
 }
 
 }  // namespace ringmill::sim::detail

@@ -34,6 +34,7 @@ class machine {
 
   void begin(task<> program, bool is_main);
   void ask_to_crash() noexcept { shall_crash_ = up_ && !is_dying_; }
+  void signal(int number);
   bool shall_crash() const noexcept { return shall_crash_; }
   void crash();
 

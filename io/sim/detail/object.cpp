@@ -13,6 +13,13 @@ transfer::transfer(std::span<const iovec> parts, int flags) noexcept : parts_(pa
   for (const iovec& part : parts) size_ += part.iov_len;
 }
 
+void transfer::allow_message(const msghdr& message) noexcept {
+  constexpr std::size_t header = CMSG_LEN(0);
+  const std::size_t room = message.msg_controllen;
+  wants_message = true;
+  most_descriptors = message.msg_control && room > header ? (room - header) / sizeof(int) : 0;
+}
+
 void transfer::put(std::size_t at, std::span<const std::byte> bytes) const noexcept {
   at += skipped_;
   for (const iovec& part : parts_) {

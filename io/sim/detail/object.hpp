@@ -31,6 +31,8 @@ class transfer {
     skipped_ += count;
     size_ -= count;
   }
+  /// Of recvmsg: where it came from, and as many descriptors as there is room for.
+  void allow_message(const msghdr& message) noexcept;
   /// A fault: no more than this.
   void limit(std::size_t count) noexcept { size_ = count < size_ ? count : size_; }
   int flags() const noexcept { return flags_; }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <ringmill/io/sim/detail/datagram_socket.hpp>
+#include <ringmill/io/sim/detail/packet_socket.hpp>
 #include <ringmill/io/sim/detail/pipe.hpp>
 #include <ringmill/io/sim/detail/sim_kernel.hpp>
 #include <ringmill/io/sim/detail/stream_socket.hpp>
@@ -75,6 +76,8 @@ int sim_kernel::socket_pair(int domain, int type, int, int* ends) {
     made = stream_socket::pair(*this, domain);
   } else if ((type & type_mask) == SOCK_DGRAM) {
     made = datagram_socket::pair(*this);
+  } else if ((type & type_mask) == SOCK_SEQPACKET) {
+    made = packet_socket::pair(*this);
   } else {
     return -EPROTONOSUPPORT;
   }
@@ -119,6 +122,27 @@ int sim_kernel::set_non_blocking(int fd, bool on) {
   if (!what) return -EBADF;
   what->set_non_blocking(on);
   return 0;
+}
+
+int sim_kernel::send_message(int fd, const msghdr& message, int flags) {
+  const auto what = object_of(fd);
+  if (!what) return -EBADF;
+  if (!what->is_socket()) return -ENOTSOCK;
+  transfer from(std::span(message.msg_iov, message.msg_iovlen), flags);
+  if (const int result = take_descriptors_of(message, from); result < 0) return result;
+  const int result = what->send(from);
+  return result == object::would_block ? -EAGAIN : result;
+}
+
+int sim_kernel::receive_message(int fd, msghdr& message, int flags) {
+  const auto what = object_of(fd);
+  if (!what) return -EBADF;
+  if (!what->is_socket()) return -ENOTSOCK;
+  transfer into(std::span(message.msg_iov, message.msg_iovlen), flags);
+  into.allow_message(message);
+  const int result = what->receive(into);
+  if (result >= 0) give_message(message, into);
+  return result == object::would_block ? -EAGAIN : result;
 }
 
 int sim_kernel::set_option(int fd, int level, int option, const void* value, socklen_t length) {

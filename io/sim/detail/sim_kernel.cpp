@@ -26,6 +26,9 @@ sim_kernel::sim_kernel(std::shared_ptr<environment> around, std::uint32_t host, 
       number_(around_->enlist(*this)),
       address_(std::move(address)),
       files_(*this, disk ? std::move(disk) : make_disk(around_, host)),
+      processes_(*this),
+      ipc_(*this),
+      has_futex_(mix(around_->seed ^ 0x6675746578U) % 4 != 0),
       defers_(around_->random.chance(500)),
       sqes_(std::bit_ceil(std::max(sizes.entries(), 1U))),
       cqes_(std::bit_ceil(std::max(sizes.completion_entries(), 1U))),
@@ -146,6 +149,7 @@ void sim_kernel::flush() {
 
 void sim_kernel::power_off() {
   if (std::exchange(is_dead_, true)) return;
+  processes_.end_all();
   for (const auto& each : descriptors_) {
     if (each) each->reset_at_close();
   }

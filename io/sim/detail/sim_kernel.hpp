@@ -21,6 +21,7 @@
 #include <ringmill/io/sim/detail/operation.hpp>
 #include <ringmill/io/sim/detail/port_table.hpp>
 #include <ringmill/io/sim/detail/sim_files.hpp>
+#include <ringmill/io/sim/detail/sim_ipc.hpp>
 #include <ringmill/io/sim/detail/sim_processes.hpp>
 #include <ringmill/runtime/config.hpp>
 
@@ -44,6 +45,7 @@ class RINGMILL_API sim_kernel final : public kernel {
   int random(void* bytes, std::size_t size) override;
   file_calls& files() noexcept override { return files_; }
   process_calls& processes() noexcept override { return processes_; }
+  ipc_calls& ipc() noexcept override { return ipc_; }
   int enter(unsigned to_submit, bool wait, std::optional<duration> timeout) override;
   void wake() noexcept override;
   int wake_descriptor() const noexcept override { return first_descriptor; }
@@ -70,6 +72,8 @@ class RINGMILL_API sim_kernel final : public kernel {
   int pipe(int* ends);
   int event_counter(std::uint64_t start);
   int set_non_blocking(int fd, bool on);
+  int send_message(int fd, const msghdr& message, int flags);
+  int receive_message(int fd, msghdr& message, int flags);
 
   // For objects.
 
@@ -89,9 +93,25 @@ class RINGMILL_API sim_kernel final : public kernel {
   std::shared_ptr<object> object_of(int fd) const noexcept;
   int install(std::shared_ptr<object> what);
   bool is_dead() const noexcept { return is_dead_; }
-  void try_again(const std::vector<std::uint64_t>& operations);
+  /// Operations, and processes that sleep.
+  void try_again(const std::vector<std::uint64_t>& waiters);
+  std::shared_ptr<futex_word> find_futex(const std::uint32_t* address) const noexcept;
+  std::shared_ptr<futex_word> make_futex(const std::uint32_t* address);
+  void forget_futex(const std::uint32_t* address) noexcept { futexes_.erase(address); }
+
+  // For processes.
+
+  std::shared_ptr<process> make_process(process* parent, process_setup setup, process::body program) {
+    return processes_.make(parent, std::move(setup), std::move(program));
+  }
+  void child_has_ended(process& dead) { processes_.has_ended(dead); }
+  /// It is unparked when `what` has changed.
+  void add_sleeper(object& what, process& who);
+  duration draw_delay();
 
   // For the world.
+
+  sim_processes& children() noexcept { return processes_; }
 
   void try_operation(std::uint64_t number);
   /// Would a host be told to call its loop?
@@ -113,12 +133,11 @@ class RINGMILL_API sim_kernel final : public kernel {
 
   // Submission and cancel.
   void submit(const io_uring_sqe& entry);
-  int find_objects(operation& op) const;
+  int find_objects(operation& op);
   void scribble(const operation& op);
   void submit_cancel(const io_uring_sqe& entry, std::uint64_t number);
   void cancel(std::uint64_t user_data, std::uint64_t number, std::uint64_t target);
   void forget(std::uint64_t number);
-  duration draw_delay();
   duration draw_sync_delay();
 
   // One try: a result, or object::would_block.
@@ -130,6 +149,7 @@ class RINGMILL_API sim_kernel final : public kernel {
   void give_message(msghdr& message, transfer& from);
   int accept(operation& op);
   int splice(operation& op);
+  static int wait_for_futex(operation& op);
   void maybe_break(const operation& op);
   bool wants_not_to_wait(const operation& op) const;
   bool goes_on(const operation& op, int result);
@@ -147,6 +167,8 @@ class RINGMILL_API sim_kernel final : public kernel {
   std::string address_;
   sim_files files_;
   sim_processes processes_;
+  sim_ipc ipc_;
+  bool has_futex_;  ///< else it is older than Linux 6.7
   bool is_dead_ = false;
   bool defers_;  ///< as with IORING_SETUP_DEFER_TASKRUN: completions show when the kernel is entered
 
@@ -171,6 +193,8 @@ class RINGMILL_API sim_kernel final : public kernel {
   std::unordered_multimap<std::uint64_t, std::uint64_t> by_user_data_;  ///< only looked up, never gone through
   std::deque<answer> answers_;                                          ///< that do not show yet
   std::shared_ptr<detail::event_counter> wake_counter_;
+  std::map<std::uint64_t, std::weak_ptr<object>> sleepers_;             ///< processes
+  std::unordered_map<const void*, std::weak_ptr<futex_word>> futexes_;  ///< only looked up
   std::vector<std::shared_ptr<object>> descriptors_;
   std::atomic<unsigned> wakes_ = 0;
   std::atomic<bool> is_notified_ = false;

@@ -11,6 +11,7 @@
 
 #include <netinet/udp.h>
 
+#include <ringmill/io/detail/opcodes.hpp>
 #include <ringmill/io/sim/detail/pipe.hpp>
 #include <ringmill/io/sim/detail/sim_kernel.hpp>
 #include <ringmill/io/sim/detail/stream_socket.hpp>
@@ -55,6 +56,8 @@ int sim_kernel::perform(operation& op, std::uint32_t& flags) {
       return close(entry.fd);
     case IORING_OP_SPLICE:
       return splice(op);
+    case ringmill::detail::opcode_futex_wait:
+      return wait_for_futex(op);
     default:
       break;
   }
@@ -96,10 +99,7 @@ int sim_kernel::receive(operation& op, const iovec* parts, std::size_t count, in
   into.skip(op.moved);
   into.offset = offset_of(op.entry());
   if (message) {
-    into.wants_message = true;
-    constexpr std::size_t header = CMSG_LEN(0);
-    const std::size_t room = message->msg_controllen;
-    into.most_descriptors = message->msg_control && room > header ? (room - header) / sizeof(int) : 0;
+    into.allow_message(*message);
   }
   object& target = *op.target;
   if (into.size() > 1 && !into.has(MSG_PEEK) && target.may_be_short(into.size()) && (target.ready() & POLLIN) != 0 &&
@@ -232,6 +232,13 @@ int sim_kernel::accept(operation& op) {
     }
   }
   return install(std::move(made));
+}
+
+/// Tried again, it was woken.
+int sim_kernel::wait_for_futex(operation& op) {
+  if (std::exchange(op.has_begun, true)) return 0;
+  const auto& word = static_cast<const futex_word&>(*op.target);
+  return word.value() == op.entry().off ? object::would_block : -EAGAIN;
 }
 
 /// One of the two is a pipe.

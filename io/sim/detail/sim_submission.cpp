@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <ringmill/io/detail/opcodes.hpp>
 #include <ringmill/io/sim/detail/sim_kernel.hpp>
 
 namespace ringmill::sim::detail {
@@ -36,6 +37,7 @@ unsigned direction_of(unsigned opcode) noexcept {
 
 bool sim_kernel::supports(unsigned opcode) const noexcept {
   if (sim_files::is_on_path(opcode) || sim_files::is_on_file(opcode)) return true;
+  if (opcode == ringmill::detail::opcode_futex_wait) return has_futex_;
   switch (opcode) {
     case IORING_OP_NOP:
     case IORING_OP_READV:
@@ -81,7 +83,11 @@ void sim_kernel::submit(const io_uring_sqe& entry) {
   around_->try_at(when, number_, number);
 }
 
-int sim_kernel::find_objects(operation& op) const {
+int sim_kernel::find_objects(operation& op) {
+  if (op.entry().opcode == ringmill::detail::opcode_futex_wait) {
+    op.target = make_futex(reinterpret_cast<const std::uint32_t*>(static_cast<std::uintptr_t>(op.entry().addr)));
+    return 0;
+  }
   if (!is_on_descriptor(op.entry().opcode)) return 0;
   op.target = object_of(op.entry().fd);
   if (!op.target) return -EBADF;
@@ -113,8 +119,32 @@ duration sim_kernel::draw_sync_delay() {
   return duration(around_->random.between(0, around_->settings.sync_delay().count()));
 }
 
-void sim_kernel::try_again(const std::vector<std::uint64_t>& operations) {
-  for (const std::uint64_t number : operations) {
+std::shared_ptr<futex_word> sim_kernel::find_futex(const std::uint32_t* address) const noexcept {
+  const auto found = futexes_.find(address);
+  return found == futexes_.end() ? nullptr : found->second.lock();
+}
+
+std::shared_ptr<futex_word> sim_kernel::make_futex(const std::uint32_t* address) {
+  auto word = find_futex(address);
+  if (word) return word;
+  word = std::make_shared<futex_word>(*this, address);
+  futexes_[address] = word;
+  return word;
+}
+
+void sim_kernel::add_sleeper(object& what, process& who) {
+  const std::uint64_t number = ++last_number_;
+  sleepers_.emplace(number, who.weak_from_this());
+  what.add_waiter(number);
+}
+
+void sim_kernel::try_again(const std::vector<std::uint64_t>& waiters) {
+  for (const std::uint64_t number : waiters) {
+    const auto sleeper = sleepers_.extract(number);
+    if (!sleeper.empty()) {
+      if (const auto who = sleeper.mapped().lock()) static_cast<process&>(*who).unpark();
+      continue;
+    }
     const auto found = operations_.find(number);
     if (found == operations_.end() || !found->second.is_waiting) continue;
     found->second.is_waiting = false;

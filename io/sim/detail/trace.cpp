@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include <ringmill/io/detail/opcodes.hpp>
 #include <ringmill/io/sim/options.hpp>
 #include <ringmill/io/sim/random.hpp>
 
@@ -45,6 +46,8 @@ std::string name_of_opcode(std::int64_t opcode) {
       return "recv";
     case IORING_OP_SPLICE:
       return "splice";
+    case ringmill::detail::opcode_futex_wait:
+      return "futex wait";
     default:
       return "opcode " + std::to_string(opcode);
   }
@@ -113,6 +116,15 @@ void trace::write_line(std::string& out, const record& line) const {
     case kind::heal:
       out += line.what == kind::cut ? "is cut off from host " : "is joined again with host ";
       out += std::to_string(line.first);
+      break;
+    case kind::process_begin:
+      out += "process " + std::to_string(line.number) + " begins";
+      break;
+    case kind::process_end:
+      out += "process " + std::to_string(line.number) + " ends, wait status " + std::to_string(line.first);
+      break;
+    case kind::signal:
+      out += "signal " + std::to_string(line.first) + " to process " + std::to_string(line.number);
       break;
     case kind::note:
       out += "note " + std::to_string(line.first);

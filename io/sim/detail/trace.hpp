@@ -15,12 +15,23 @@ namespace ringmill::sim::detail {
 /// Records hold numbers only, and never an address: an operation is named by its number on its host.
 class trace {
  public:
-  enum class kind : std::uint8_t { submit, complete, fault, crash, cut, heal, note };
+  enum class kind : std::uint8_t {
+    submit,
+    complete,
+    fault,
+    crash,
+    cut,
+    heal,
+    note,
+    process_begin,
+    process_end,
+    signal
+  };
 
   explicit trace(bool is_whole) noexcept : is_whole_(is_whole) {}
 
   /// submit: an opcode, a descriptor, a length. complete: a result, flags. fault: its kind and index. cut and heal: two
-  /// hosts.
+  /// hosts. Of processes `number` is the pid; process_end: its wait status; signal: which.
   void add(time_point when, std::uint32_t host, kind what, std::uint64_t number, std::int64_t first = 0,
            std::int64_t second = 0, std::int64_t third = 0);
 
