@@ -56,6 +56,11 @@ void compute_for(duration length) {
   if (detail::process* const here = detail::process::current()) here->sleep(length);
 }
 
+int worker_pid() noexcept {
+  const detail::process* const here = detail::process::current();
+  return here ? here->id() : 0;
+}
+
 void crash_worker(int signal) {
   if (detail::process* const here = detail::process::current()) here->exit(detail::process_end::killed(signal));
   std::raise(signal);

@@ -38,4 +38,7 @@ RINGMILL_API void compute_for(duration length);
 /// The same: the worker dies by this signal. Outside of a simulated worker std::raise.
 RINGMILL_API void crash_worker(int signal);
 
+/// The number of the simulated worker that runs now; 0 outside of one.
+RINGMILL_API int worker_pid() noexcept;
+
 }  // namespace ringmill::sim

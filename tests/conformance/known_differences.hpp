@@ -22,7 +22,6 @@ inline constexpr std::array known_differences = {
     known_difference("buffers: the number of entries is a power of two", "any number is taken"),
     known_difference("cancel: of all with one number, and how many there were", "no IORING_ASYNC_CANCEL_ALL"),
     known_difference("cancel: by descriptor, one or all", "no IORING_ASYNC_CANCEL_FD"),
-    known_difference("flags: of a socket of datagrams MSG_WAITALL takes one", "no SOCK_SEQPACKET"),
     known_difference("flags: a TCP receive of no bytes waits for the first one, and leaves it", "it does not wait"),
     known_difference("flags: a receive waits on a non-blocking socket as well", "EAGAIN"),
     known_difference("flags: there are no urgent bytes on a socket that has none", "EAGAIN"),
@@ -33,8 +32,6 @@ inline constexpr std::array known_differences = {
     known_difference("options: those that there are not, and values that make no sense", "any are taken"),
     known_difference("half close: an unknown direction is refused", "it is taken"),
     known_difference("unix datagram: neither listens nor accepts", "ENOTSOCK for listen"),
-    known_difference("socketpair: packets keep their bounds, and their end is told by a close", "no SOCK_SEQPACKET"),
-    known_difference("socketpair: only Unix sockets come in pairs", "another error for an unknown kind"),
 };
 
 }  // namespace conformance

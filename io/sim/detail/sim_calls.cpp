@@ -79,7 +79,7 @@ int sim_kernel::socket_pair(int domain, int type, int, int* ends) {
   } else if ((type & type_mask) == SOCK_SEQPACKET) {
     made = packet_socket::pair(*this);
   } else {
-    return -EPROTONOSUPPORT;
+    return -EINVAL;
   }
   ends[0] = install(std::move(made.first));
   ends[1] = install(std::move(made.second));

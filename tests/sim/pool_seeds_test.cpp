@@ -1,0 +1,246 @@
+// A process pool by seeds: the real one, whose workers and zygote die, hang, stutter and lie at any of their steps.
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <numeric>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <ringmill/io/sim/search.hpp>
+#include <ringmill/io/sim/world.hpp>
+#include <ringmill/offload/map.hpp>
+#include <ringmill/offload/stream.hpp>
+#include <ringmill/ringmill.hpp>
+
+#include "pool_program.hpp"
+#include "seeds.hpp"
+
+namespace rm = ringmill;
+namespace sim = ringmill::sim;
+using namespace std::chrono_literals;
+using namespace sim_tests;
+
+namespace {
+
+/// What one client has seen of its own calls: each of them ends in exactly one way.
+struct tally {
+  std::uint64_t called = 0;
+  std::uint64_t values = 0;
+  std::uint64_t failed = 0;
+  std::uint64_t cancelled = 0;
+};
+
+void demand(bool is_so, const char* otherwise) {
+  if (!is_so) throw std::logic_error(otherwise);
+}
+
+/// Nothing hangs for ever: what stands still is killed.
+rm::call_options limited() { return rm::call_options().run_timeout(300ms); }
+
+class client {
+ public:
+  client(sim::world& world, rm::process_pool& pool, tally& seen) : world_(world), pool_(pool), seen_(seen) {}
+
+  rm::task<> talk(int calls) {
+    for (int count = 0; count < calls; ++count) {
+      const std::uint64_t kind = world_.random().below(12);
+      auto one = one_call(kind);
+      co_await std::move(one);
+      if (world_.random().chance(200)) {
+        co_await rm::sleep_for(std::chrono::microseconds(world_.random().below(3000)));
+      }
+    }
+  }
+
+ private:
+  int below(int limit) { return static_cast<int>(world_.random().below(static_cast<std::uint64_t>(limit))); }
+
+  rm::task<> one_call(std::uint64_t kind) {
+    const int id = call_book::current().next_id();
+    try {
+      switch (kind) {
+        case 0:
+          co_await call_at_most_once(id);
+          break;
+        case 1:
+          co_await call_and_give_up(id);
+          break;
+        case 2:
+          co_await call_too_slow(id);
+          break;
+        case 3:
+          co_await call_that_throws(id);
+          break;
+        case 4:
+          co_await map_some();
+          break;
+        case 5:
+          co_await read_stream(id);
+          break;
+        case 6:
+          co_await large_result(id);
+          break;
+        case 7:
+          co_await large_argument(id);
+          break;
+        case 8:
+          co_await crash(id);
+          break;
+        default:
+          co_await plain_call(id);
+          break;
+      }
+    } catch (const rm::worker_crashed& crash) {
+      if (kind != 4 && kind != 5 && !crash.is_quarantined()) call_book::current().blamed(id, crash.pid());
+    } catch (const rm::deadline_exceeded&) {
+    } catch (const rm::protocol_violation&) {
+      demand(lies_happen(), "a worker that does not lie is said to have lied");
+    } catch (const rm::pool_unavailable&) {
+    }
+  }
+
+  bool lies_happen() const { return may_lie_; }
+
+  rm::task<> plain_call(int id) {
+    const int answer = co_await pool_.run<&square>(limited(), id, below(200));
+    demand(answer == id * id, "a wrong value");
+  }
+
+  rm::task<> call_at_most_once(int id) {
+    rm::call_options once = limited();
+    once.at_most_once();
+    std::exception_ptr error;
+    try {
+      const int answer = co_await pool_.run<&square>(once, id, below(200));
+      demand(answer == id * id, "a wrong value");
+    } catch (const rm::deadline_exceeded&) {
+      error = std::current_exception();
+    } catch (const std::runtime_error&) {
+      error = std::current_exception();
+    }
+    demand(call_book::current().times_begun(id) <= 1, "a call that is at most once was begun twice");
+    if (error) std::rethrow_exception(error);
+  }
+
+  rm::task<> call_and_give_up(int id) {
+    rm::call_options how = limited();
+    how.cancel_grace(std::chrono::milliseconds(below(5)));
+    const std::optional<int> answer =
+        co_await rm::move_on_after(std::chrono::microseconds(below(3000)), pool_.run<&patient>(how, id, below(10)));
+    demand(!answer || *answer == id, "a wrong value");
+  }
+
+  rm::task<> call_too_slow(int id) {
+    const int answer = co_await pool_.run<&square>(rm::call_options().run_timeout(2ms), id, 1900 + below(200));
+    demand(answer == id * id, "a wrong value");
+  }
+
+  rm::task<> call_that_throws(int id) {
+    bool has_thrown = false;
+    try {
+      co_await pool_.run<&throws_always>(limited(), id);
+    } catch (const std::out_of_range& error) {
+      has_thrown = error.what() == "call " + std::to_string(id);
+    }
+    demand(has_thrown, "an exception was lost, or is another one");
+  }
+
+  rm::task<> map_some() {
+    std::vector<std::pair<int, int>> elements;
+    for (int count = below(30); count >= 0; --count) elements.emplace_back(call_book::current().next_id(), below(50));
+    rm::map_options how;
+    how.call(limited());
+    const std::vector<int> squares = co_await pool_.map<&square>(elements, how);
+    demand(squares.size() == elements.size(), "a map has lost results");
+    for (std::size_t index = 0; index < squares.size(); ++index) {
+      demand(squares[index] == elements[index].first * elements[index].first, "a wrong value in a map");
+    }
+  }
+
+  rm::task<> read_stream(int id) {
+    const int length = below(60);
+    const int wanted = below(2) ? length : below(60);
+    auto values = pool_.run_stream<&count_up>(limited(), id, length);
+    for (int expected = 0; expected < wanted; ++expected) {
+      const std::optional<int> value = co_await values.next();
+      if (!value) {
+        demand(expected == length, "a stream has ended early");
+        co_return;
+      }
+      demand(*value == expected, "a stream has lost a value");
+      if (below(10) == 0) co_await rm::sleep_for(100us);
+    }
+  }
+
+  rm::task<> large_result(int id) {
+    const int size = 1000 + below(20'000);
+    const std::string text = co_await pool_.run<&long_text>(limited(), id, size);
+    demand(text == std::string(static_cast<std::size_t>(size), static_cast<char>('a' + id % 26)), "a wrong text");
+  }
+
+  rm::task<> large_argument(int id) {
+    const std::string text(static_cast<std::size_t>(below(20'000)), static_cast<char>('a' + id % 26));
+    const std::size_t count = co_await pool_.run<&count_letters>(limited(), id, text);
+    demand(count == text.size(), "arguments were changed under way");
+  }
+
+  rm::task<> crash(int id) {
+    co_await pool_.run<&always_crashes>(limited(), id);
+    throw std::logic_error("a call that crashes has given a value");
+  }
+
+  sim::world& world_;
+  rm::process_pool& pool_;
+  tally& seen_;
+  bool may_lie_ = true;
+};
+
+rm::task<> use_a_pool(sim::world& world) {
+  const call_book book;
+  rm::pool_options how;
+  how.workers(1 + world.random().below(3)).warm_spares(world.random().below(2)).start_timeout(1s);
+  how.input_capacity(64 * 1024).output_capacity(64 * 1024).on_stderr([](pid_t, std::string_view) {});
+  if (world.random().chance(300)) how.recycle_after_tasks(3);
+  if (world.random().chance(300)) how.quarantine(rm::duration(0));
+  std::optional<rm::process_pool> pool;
+  while (!pool) {
+    try {
+      pool.emplace(how);
+    } catch (const std::system_error&) {  // no descriptor, no process
+    }
+    if (!pool) co_await rm::sleep_for(10ms);
+  }
+  rm::nursery clients;
+  tally seen;
+  co_await clients.run([&]() -> rm::task<> {
+    for (std::uint64_t count = 1 + world.random().below(4); count > 0; --count) {
+      clients.start([&]() -> rm::task<> {
+        client one(world, *pool, seen);
+        auto talk = one.talk(12);
+        co_await std::move(talk);
+      });
+    }
+    co_return;
+  });
+  co_await pool->drain();
+  const rm::pool_statistics stats = pool->stats();
+  const std::uint64_t ended = std::accumulate(stats.outcomes.begin(), stats.outcomes.end(), std::uint64_t{0});
+  demand(stats.queued == 0 && stats.running == 0 && ended == stats.submitted, "outcomes do not add up");
+}
+
+void pool_under_attack(sim::world& world) {
+  sim::simulate_workers(world);
+  sim::host& machine = world.host("one");
+  machine.start([&world, &machine]() -> rm::task<> {
+    auto all = use_a_pool(world);
+    co_await std::move(all);
+    demand(machine.descriptors() == 1, "a pool has left descriptors open");
+  });
+}
+
+}  // namespace
+
+TEST_CASE("a pool comes to its end when faults stop") {
+  check_seeds("pool under attack", 1000, &liveness, &pool_under_attack);
+}
