@@ -122,7 +122,8 @@ void pool_core::bury_with_zygote(worker_slot& slot) noexcept {
   take_answers(slot);
   if (slot.now == worker_slot::state::running) {
     pool_task* first = slot.head();
-    if (first && !slot.channel->has_started(first->sequence_)) first = nullptr;
+    // The worker may live a moment longer than its zygote: what it has not begun it must not begin any more.
+    if (first && slot.channel->revoke(first->sequence_)) first = nullptr;
     const bool is_at_fault = first && (first->options_.is_at_most_once() || ++first->deaths_ == most_deaths);
     requeue_others(slot, is_at_fault ? first : nullptr);
     if (is_at_fault) {

@@ -229,7 +229,7 @@ void pool_core::zygote_died() noexcept {
 }
 
 void pool_core::lost_patience(worker_slot& slot) noexcept {
-  if (slot.now == worker_slot::state::starting && slot.pid != 0) {
+  if (slot.now == worker_slot::state::starting && slot.pid != 0 && !std::exchange(slot.start_was_cut, true)) {
     // Its initializer hangs, or it was stopped. It counts as one that died while it started.
     slot.expect_soon(options_.start_timeout());
     slot.signal(SIGKILL);

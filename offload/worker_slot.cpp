@@ -130,6 +130,7 @@ void worker_slot::clear() noexcept {
   now = state::empty;
   pid = 0;
   is_ready = false;
+  start_was_cut = false;
   pidfd.reset();
   channel.reset();
   errors.reset();

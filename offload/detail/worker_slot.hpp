@@ -60,7 +60,8 @@ class worker_slot {
   std::uint32_t generation = 0;
   state now = state::empty;
   int pid = 0;
-  bool is_ready = false;  ///< it has said so; it gets tasks once its pid is known too
+  bool start_was_cut = false;  ///< it was killed because it did not start
+  bool is_ready = false;       ///< it has said so; it gets tasks once its pid is known too
   fd pidfd;
   std::unique_ptr<host_channel> channel;
   std::unique_ptr<stderr_pipe> errors;
