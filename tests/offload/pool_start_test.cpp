@@ -5,8 +5,10 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <tuple>
@@ -40,6 +42,15 @@ class counter {
 rm::worker_local<counter> calls;
 int count_call() { return calls->next(); }
 void crash() { std::abort(); }
+
+constexpr const char* first_start = "RINGMILL_TEST_FIRST_START";  // a file that the first worker removes
+/// As a stop of the whole process group would do it: neither worker nor zygote goes on.
+void stop_once_with_zygote() {
+  const char* const marker = std::getenv(first_start);
+  if (!marker || unlink(marker) < 0) return;
+  kill(getppid(), SIGSTOP);
+  kill(getpid(), SIGSTOP);
+}
 
 /// A type that is not trivially copyable, with invariants of its own: the numbers are always sorted.
 class sorted_numbers {
@@ -206,4 +217,18 @@ TEST_CASE("two pools at once, and one after the other, have nothing to do with e
     const int same = co_await first.run<&pid>();
     CHECK(same == one);
   });
+}
+
+TEST_CASE("a worker that does not start under a zygote that stands still is replaced together with it") {
+  const support::scratch folder;
+  const std::string marker = folder / "first";
+  setenv(first_start, marker.c_str(), 1);
+  on_each_pool_kernel([&]() -> rm::task<> {
+    std::ofstream(marker) << "x";
+    rm::process_pool pool(rm::pool_options().workers(1).start_timeout(100ms).initializer<&stop_once_with_zygote>());
+    const int sum = co_await rm::with_timeout(20s, pool.run<static_cast<int (*)(int, int)>(&add)>(1, 2));
+    CHECK(sum == 3);
+    CHECK(pool.stats().started == 2);
+  });
+  unsetenv(first_start);
 }
