@@ -61,7 +61,7 @@ void child_process::close_output() noexcept { process_.close_stream(1); }
 
 void child_process::sleep(duration length) { process_.sleep(length); }
 void child_process::exit(int code) { process_.exit(detail::process_end::exited(code)); }
-void child_process::abort() { process_.exit(detail::process_end::killed(SIGABRT)); }
+void child_process::die_of(int signal) { process_.exit(detail::process_end::killed(signal)); }
 
 void child_process::ignore_signal(int number) { process_.ignore_signal(number); }
 void child_process::handle_signal(int number) { process_.handle_signal(number); }

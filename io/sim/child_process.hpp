@@ -62,8 +62,8 @@ class RINGMILL_API child_process {
   void sleep(duration length);
   /// As exit(3), unwinding the stack.
   [[noreturn]] void exit(int code);
-  /// As abort(3).
-  [[noreturn]] void abort();
+  /// As if this signal had killed it: SIGSEGV for a bug in it, say.
+  [[noreturn]] void die_of(int signal);
 
   /// SIGTERM and its kind kill a process that has not called one of these for it.
   void ignore_signal(int number);

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include <ringmill/offload/generator.hpp>
+#include <ringmill/offload/process_pool.hpp>
 #include <ringmill/offload/sim_workers.hpp>
 #include <ringmill/ringmill.hpp>
 

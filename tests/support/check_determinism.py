@@ -38,6 +38,9 @@ EXCEPTIONS = {
     "io/sim/search.cpp": (("getenv",), "which seeds a sweep takes"),
     "io/sim/detail/socket.cpp": (
         ("getpid", "getuid", "getgid"), "SO_PEERCRED: hosts are this process, and the tests of both kernels expect it"),
+    "io/sim/detail/shared_memory.cpp": (("mmap", "munmap"), "memory"),
+    "io/sim/detail/process_stack.cpp": (
+        ("getcontext", "makecontext", "setcontext", "swapcontext"), "stacks of simulated processes"),
     "io/detail/buffer_pool.cpp": (("mmap", "munmap"), "memory"),
     "runtime/fiber_stack.cpp": (("mmap", "munmap", "mprotect", "sysconf"), "memory"),
     "runtime/frame_blocks.cpp": (("mmap", "munmap"), "memory"),
