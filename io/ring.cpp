@@ -279,6 +279,11 @@ void ring::poll() {
   const unsigned flags = load(arrays_.sq_flags);
   if (tail_ != submitted_ || (flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW)) != 0) enter(false, std::nullopt);
   collect();
+  // What did not fit is not told again: the kernel has told when it came.
+  while (is_polled_ && (load(arrays_.sq_flags) & IORING_SQ_CQ_OVERFLOW) != 0) {
+    enter(false, std::nullopt);
+    collect();
+  }
 }
 
 int ring::poll_fd() {
