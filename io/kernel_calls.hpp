@@ -122,6 +122,8 @@ class ipc_calls {
   virtual int seal_memory(int memory, int seals) = 0;
   /// mmap(2) of its first `size` bytes, shared.
   virtual int map_memory(int memory, std::size_t size, bool writable, void*& address) = 0;
+  /// mprotect(2) of the first `size` bytes of a mapping, a multiple of the page size.
+  virtual int make_writable(void* address, std::size_t size) = 0;
   virtual void unmap_memory(void* address, std::size_t size) noexcept = 0;
   /// FUTEX_WAKE of futex(2): wakes one that waits for this word of shared memory, in whatever process.
   virtual void wake(const std::uint32_t* word) noexcept = 0;

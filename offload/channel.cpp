@@ -83,7 +83,7 @@ mapping::~mapping() {
 }
 
 void mapping::make_writable(std::size_t size) {
-  if (mprotect(address_, size, PROT_READ | PROT_WRITE) < 0) fail("mprotect of shared memory");
+  or_throw(ipc().make_writable(address_, size), "mprotect of shared memory");
 }
 
 host_channel::host_channel(std::size_t input_capacity, std::size_t output_capacity, std::uint32_t generation)

@@ -5,6 +5,7 @@
 
 #include <ringmill/offload/detail/current_call.hpp>
 #include <ringmill/offload/sim_workers.hpp>
+#include <ringmill/offload/worker_buffers.hpp>
 
 namespace ringmill {
 
@@ -40,6 +41,11 @@ std::int64_t current_call::nanoseconds() const noexcept { return monotonic_nanos
 std::int64_t worker_nanoseconds() noexcept {
   const call_host* const host = host_of_call();
   return host ? host->nanoseconds() : monotonic_nanoseconds();
+}
+
+std::span<const std::byte> buffers_of_worker() noexcept {
+  const call_host* const host = host_of_call();
+  return host ? host->buffers() : std::span<const std::byte>();
 }
 
 }  // namespace detail

@@ -1,15 +1,13 @@
 #include <ringmill/offload/detail/shared_buffers.hpp>
 
 #include <fcntl.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <stdexcept>
-#include <system_error>
 #include <utility>
 
+#include <ringmill/io/detail/calls.hpp>
 #include <ringmill/io/ring.hpp>
 #include <ringmill/offload/detail/argument_sinks.hpp>
 #include <ringmill/offload/detail/fault_point.hpp>
@@ -21,13 +19,8 @@ namespace {
 fd make_memory(std::size_t size) {
   constexpr std::size_t most = std::size_t{64} << 30;
   if (size > most) throw std::invalid_argument("pool_options::buffer_capacity is at most 64 GiB");
-  fd memory(RINGMILL_SHORTAGE_POINT("buffers_memfd")
-                ? -1
-                : memfd_create("ringmill buffers", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!memory || ftruncate(memory.number(), static_cast<off_t>(size)) < 0) {
-    throw std::system_error(errno, std::generic_category(), "memory for the buffers of a process pool");
-  }
-  return memory;
+  const int made = RINGMILL_SHORTAGE_POINT("buffers_memfd") ? -errno : ipc().make_memory("ringmill buffers", size);
+  return fd(or_throw(made, "memory for the buffers of a process pool"));
 }
 
 }  // namespace
@@ -42,9 +35,7 @@ shared_buffers::shared_buffers(std::size_t rounded, fd memory, ring& on)
       ring_(on) {
   // This mapping stays writable; nobody can make another one that is, or shrink it under a reader (SIGBUS).
   constexpr int seals = F_SEAL_FUTURE_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-  if (fcntl(memory_.number(), F_ADD_SEALS, seals) < 0) {
-    throw std::system_error(errno, std::generic_category(), "sealing the buffers of a process pool");
-  }
+  or_throw(ipc().seal_memory(memory_.number(), seals), "sealing the buffers of a process pool");
 }
 
 shared_buffers::~shared_buffers() {

@@ -13,7 +13,7 @@
 namespace ringmill::detail {
 
 namespace {
-/// Never unmapped: a worker has no orderly end. Empty in every other process.
+/// Never unmapped: a worker has no orderly end.
 std::span<const std::byte> all_buffers;
 }  // namespace
 
@@ -27,11 +27,14 @@ void map_buffers(int memory) {
   all_buffers = {here.data(), here.size()};
 }
 
+std::span<const std::byte> mapped_buffers() noexcept { return all_buffers; }
+
 std::span<const std::byte> buffer_bytes(std::uint64_t offset, std::uint64_t count, std::size_t element_size) {
-  if (offset > all_buffers.size() || count > (all_buffers.size() - offset) / element_size) {
+  const std::span<const std::byte> all = buffers_of_worker();
+  if (offset > all.size() || count > (all.size() - offset) / element_size) {
     throw protocol_error("a view refers to a pool's buffers, and does not lie in them");
   }
-  return all_buffers.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(count) * element_size);
+  return all.subspan(static_cast<std::size_t>(offset), static_cast<std::size_t>(count) * element_size);
 }
 
 }  // namespace ringmill::detail

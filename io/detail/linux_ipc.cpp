@@ -39,6 +39,9 @@ class linux_ipc_calls final : public ipc_calls {
     address = made;
     return 0;
   }
+  int make_writable(void* address, std::size_t size) override {
+    return or_errno(::mprotect(address, size, PROT_READ | PROT_WRITE));
+  }
   void unmap_memory(void* address, std::size_t size) noexcept override { ::munmap(address, size); }
   void wake(const std::uint32_t* word) noexcept override {
     ::syscall(SYS_futex, word, FUTEX_WAKE, 1, nullptr, nullptr, 0);

@@ -2,9 +2,12 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include <ringmill/offload/channel.hpp>
+#include <ringmill/offload/worker_buffers.hpp>
 #include <ringmill/runtime/config.hpp>
 
 namespace ringmill::detail {
@@ -17,6 +20,8 @@ class call_host {
   virtual bool is_asked_to_stop() const noexcept = 0;
   virtual void report_progress(float done) noexcept = 0;
   virtual std::int64_t nanoseconds() const noexcept = 0;
+  /// The memory of the pool's buffers; empty if it has none.
+  virtual std::span<const std::byte> buffers() const noexcept = 0;
   std::atomic<std::int64_t>& last_report;  ///< of its progress, in ms: the process's
 
  protected:
@@ -35,6 +40,7 @@ class current_call final : private call_host {
   bool is_asked_to_stop() const noexcept override { return channel_.is_asked_to_stop(request_); }
   void report_progress(float done) noexcept override { channel_.report_progress(request_, done); }
   std::int64_t nanoseconds() const noexcept override;
+  std::span<const std::byte> buffers() const noexcept override { return mapped_buffers(); }
 
   worker_channel& channel_;
   const request_entry& request_;

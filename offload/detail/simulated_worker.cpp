@@ -125,6 +125,11 @@ void simulated_worker::report_progress(float done) noexcept {
 
 std::int64_t simulated_worker::nanoseconds() const noexcept { return self_.around().age().count(); }
 
+std::span<const std::byte> simulated_worker::buffers() const noexcept {
+  if (!memory_.buffers) return {};
+  return {memory_.buffers->address(), memory_.buffers->size()};
+}
+
 void*& simulated_worker::place_of(const void* key, void (*destroy)(void* value)) {
   return kept_.try_emplace(key, nullptr, destroy).first->second.first;
 }

@@ -70,6 +70,7 @@ class worker_memory {
   std::shared_ptr<sim::detail::memory_object> requests;
   std::shared_ptr<sim::detail::memory_object> responses;
   std::shared_ptr<sim::detail::event_counter> doorbell;  ///< or null
+  std::shared_ptr<sim::detail::memory_object> buffers;   ///< or null
 };
 
 /// Has the functions of a worker_channel, for serve_call.
@@ -93,6 +94,7 @@ class simulated_worker final : public call_host {
   bool is_asked_to_stop() const noexcept override;
   void report_progress(float done) noexcept override;
   std::int64_t nanoseconds() const noexcept override;
+  std::span<const std::byte> buffers() const noexcept override;
   /// Of worker_local.
   void*& place_of(const void* key, void (*destroy)(void* value));
 

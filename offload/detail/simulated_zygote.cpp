@@ -79,8 +79,12 @@ void simulated_zygote::spawn(const zygote_message& wanted, const objects& descri
   worker_memory memory;
   memory.requests = std::static_pointer_cast<sim::detail::memory_object>(descriptors.at(0));
   memory.responses = std::static_pointer_cast<sim::detail::memory_object>(descriptors.at(1));
+  std::size_t next = 3;
   if (wanted.has_doorbell != 0) {
-    memory.doorbell = std::static_pointer_cast<sim::detail::event_counter>(descriptors.at(3));
+    memory.doorbell = std::static_pointer_cast<sim::detail::event_counter>(descriptors.at(next++));
+  }
+  if (wanted.has_buffers != 0) {
+    memory.buffers = std::static_pointer_cast<sim::detail::memory_object>(descriptors.at(next++));
   }
   auto made = self_.fork(std::move(setup), [memory, initializer = wanted.initializer](sim::detail::process& self) {
     return simulated_worker(self, memory).run(initializer);

@@ -34,6 +34,13 @@ int sim_ipc::map_memory(int memory, std::size_t size, bool writable, void*& addr
   return 0;
 }
 
+/// It is writable for all, always; what is sealed is refused as by Linux.
+int sim_ipc::make_writable(void* address, std::size_t) {
+  const auto found = mappings_.find(address);
+  if (found == mappings_.end()) return -ENOMEM;
+  return (found->second.first->seals() & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)) != 0 ? -EACCES : 0;
+}
+
 void sim_ipc::unmap_memory(void* address, std::size_t) noexcept {
   const auto found = mappings_.find(address);
   if (found != mappings_.end() && --found->second.second == 0) mappings_.erase(found);

@@ -18,6 +18,7 @@ class sim_ipc final : public ipc_calls {
   int make_memory(const char* name, std::size_t size) override;
   int seal_memory(int memory, int seals) override;
   int map_memory(int memory, std::size_t size, bool writable, void*& address) override;
+  int make_writable(void* address, std::size_t size) override;
   void unmap_memory(void* address, std::size_t size) noexcept override;
   void wake(const std::uint32_t* word) noexcept override;
 
