@@ -4,7 +4,6 @@
 #include <limits>
 #include <string>
 
-#include <ringmill/runtime/async_stack.hpp>
 #include <ringmill/runtime/log.hpp>
 #include <ringmill/runtime/thread_state.hpp>
 
@@ -20,8 +19,7 @@ host_loop::~host_loop() {
   try {
     loop_.shutdown();
   } catch (...) {
-    log(log_level::error,
-        "an error of a task, when its host_loop was destroyed: " + describe_error(std::current_exception()));
+    log(log_level::error, {"an error of a task, when its host_loop was destroyed"}, std::current_exception());
   }
 }
 

@@ -13,7 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include <ringmill/runtime/async_stack.hpp>
 #include <ringmill/runtime/detail/functional.hpp>
 #include <ringmill/runtime/log.hpp>
 #include <ringmill/runtime/nursery.hpp>
@@ -72,13 +71,13 @@ class completions {
     bool waits_ = false;
   };
 
-  completions() noexcept = default;
+  completions() = default;
   completions(const completions&) = delete;
   completions& operator=(const completions&) = delete;
   ~completions() {
     for (const completion<T>& one : ended_) {
       if (!one.outcome().has_error()) continue;
-      log(log_level::warning, "an as_completed had one more error: " + describe_error(one.outcome().error()));
+      log(log_level::warning, {"an as_completed had one more error"}, one.outcome().error());
     }
   }
 

@@ -5,7 +5,6 @@
 #include <type_traits>
 #include <utility>
 
-#include <ringmill/runtime/async_stack.hpp>
 #include <ringmill/runtime/detail/chrono.hpp>
 #include <ringmill/runtime/detail/functional.hpp>
 #include <ringmill/runtime/log.hpp>
@@ -55,7 +54,7 @@ class [[nodiscard]] finally_awaiter : private callback_waiter, private timer {
     try {
       if (body_->await_must_resume()) body_->await_resume();
     } catch (...) {
-      log(log_level::error, "a clean-up failed too, after the error of its body: " + describe_error(cleanup_error_));
+      log(log_level::error, {"a clean-up failed too, after the error of its body"}, cleanup_error_);
       throw;
     }
     std::rethrow_exception(std::move(cleanup_error_));

@@ -12,7 +12,6 @@
 #include <variant>
 #include <vector>
 
-#include <ringmill/runtime/async_stack.hpp>
 #include <ringmill/runtime/awaiter.hpp>
 #include <ringmill/runtime/log.hpp>
 #include <ringmill/runtime/promise.hpp>
@@ -272,7 +271,7 @@ class gather_awaiter : protected gathering {
   ~gather_awaiter() {
     children_.for_each([&](gathered_base& child) {
       const std::exception_ptr error = child.take_error();
-      if (error) log(log_level::warning, "a " + std::string(name_) + " had one more error: " + describe_error(error));
+      if (error) log(log_level::warning, {"a ", name_, " had one more error"}, error);
     });
   }
 

@@ -6,7 +6,6 @@
 #include <stdexcept>
 #include <thread>
 
-#include <ringmill/runtime/async_stack.hpp>
 #include <ringmill/runtime/inspect.hpp>
 #include <ringmill/runtime/log.hpp>
 
@@ -39,6 +38,15 @@ std::uint16_t next_loop_id() noexcept {
 
 /// What a waiter may do inside of one resume, see take_inline_budget().
 constexpr int inline_budget = 128;
+
+/// Without the tree where there is no memory for it.
+void log_tasks(loop& here, log_level level, const char* what) noexcept {
+  try {
+    log(level, std::string(what) + "\n" + here.dump_tasks());
+  } catch (const std::bad_alloc&) {
+    log(level, what);
+  }
+}
 
 constexpr cancel_reason deadlocked("deadlock: nothing was left that could wake it");
 constexpr cancel_reason shut_down("its loop is shut down");
@@ -134,7 +142,7 @@ std::exception_ptr loop::run_to_end(detail::task_base& root) {
     const bool suspended = root.await_suspend(end);
     beat();
     if (suspended) run_until(end.over(), false);
-  } catch (const deadlock_error&) {
+  } catch (...) {  // a deadlock, or there is no memory to say so
     deadlock = std::current_exception();
     cancel_root(deadlocked);
     run_until(end.over(), true);
@@ -163,11 +171,10 @@ void loop::run_until(const bool& over, bool is_cancelled) {
     run_tasks();
     if (over) return;
     if (!can_go_on()) {
-      const std::string tree = dump_tasks();
-      if (is_cancelled) log(log_level::error, "deadlock: tasks refuse to end after they were cancelled\n" + tree);
+      if (is_cancelled) log_tasks(*this, log_level::error, "deadlock: tasks refuse to end after they were cancelled");
       RINGMILL_CHECK(!is_cancelled, "deadlock: tasks refuse to end after they were cancelled");
       throw deadlock_error(
-          "deadlock: every task waits for another one, and no timer or operation is left to wake any\n" + tree);
+          "deadlock: every task waits for another one, and no timer or operation is left to wake any\n" + dump_tasks());
     }
     look_outside(time_point::max());
   }
@@ -183,12 +190,12 @@ void loop::shutdown(duration patience) {
     for (;;) {
       run_tasks();
       if (detached_.size() == 1 && !has_posted()) break;
-      if (!can_go_on()) log(log_level::error, "tasks refuse to end at shutdown\n" + dump_tasks());
+      if (!can_go_on()) log_tasks(*this, log_level::error, "tasks refuse to end at shutdown");
       RINGMILL_CHECK(can_go_on(), "detached tasks refuse to end after they were cancelled");
       look_outside(named ? time_point::max() : limit);
       if (!named && now() >= limit) {
         named = true;
-        log(log_level::warning, "tasks that have not ended since the loop's shutdown began\n" + dump_tasks());
+        log_tasks(*this, log_level::warning, "tasks that have not ended since the loop's shutdown began");
       }
     }
     detached_open_ = false;
@@ -199,7 +206,7 @@ void loop::shutdown(duration patience) {
 }
 
 void loop::log_lost(const std::exception_ptr& error) noexcept {
-  log(log_level::error, "one more error that nobody handles: " + describe_error(error));
+  log(log_level::error, {"one more error that nobody handles"}, error);
 }
 
 void loop::run_once(time_point until) {

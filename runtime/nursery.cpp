@@ -3,7 +3,6 @@
 #include <new>
 #include <stdexcept>
 
-#include <ringmill/runtime/async_stack.hpp>
 #include <ringmill/runtime/log.hpp>
 #include <ringmill/runtime/loop.hpp>
 
@@ -17,7 +16,7 @@ nursery::~nursery() {
   RINGMILL_CHECK(size_ == 0, "a nursery was destroyed while its children run: co_await its run() to the end");
   if (suppressed_seen_) return;
   for (const std::exception_ptr& error : suppressed_) {
-    log(log_level::warning, "a nursery had one more error: " + describe_error(error));
+    log(log_level::warning, {"a nursery had one more error"}, error);
   }
 }
 

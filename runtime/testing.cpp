@@ -6,6 +6,12 @@
 
 namespace ringmill::testing {
 
+bool watched_driver::wake_watchers() noexcept {
+  const bool has_some = !watchers_.empty();
+  while (!watchers_.empty()) watchers_.wake_front();
+  return has_some;
+}
+
 class virtual_clock::doorbell {
  public:
   void ring() noexcept {
@@ -31,10 +37,7 @@ virtual_clock::virtual_clock() : doorbell_(new doorbell) {}
 virtual_clock::~virtual_clock() = default;
 
 void virtual_clock::wait(std::optional<time_point> deadline) {
-  if (!watchers_.empty()) {
-    while (!watchers_.empty()) watchers_.wake_front();
-    return;
-  }
+  if (wake_watchers()) return;
   if (deadline) {
     if (*deadline > now_) now_ = *deadline;
     return;
@@ -45,9 +48,9 @@ void virtual_clock::wait(std::optional<time_point> deadline) {
 void virtual_clock::wake() noexcept { doorbell_->ring(); }
 
 bool blocked_awaiter::await_suspend(waiter& who) {
-  clock_ = dynamic_cast<virtual_clock*>(&loop::current().below());
-  if (!clock_) throw std::logic_error("all_blocked() on a loop that has no virtual clock: use rm::testing::run");
-  clock_->watchers_.park(place_, who);
+  driver_ = dynamic_cast<watched_driver*>(&loop::current().below());
+  if (!driver_) throw std::logic_error("all_blocked() on a loop that has no virtual clock: use rm::testing::run");
+  driver_->watchers_.park(place_, who);
   return true;
 }
 

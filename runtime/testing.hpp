@@ -16,30 +16,42 @@
 
 namespace ringmill::testing {
 
+/// A driver that all_blocked works on: `wait` of what derives from it calls `wake_watchers` first.
+class RINGMILL_API watched_driver : public driver {
+ public:
+  watched_driver(const watched_driver&) = delete;
+  watched_driver& operator=(const watched_driver&) = delete;
+  bool can_wake() const noexcept override { return !watchers_.empty(); }
+
+ protected:
+  watched_driver() noexcept {}
+  /// Nothing is ready: wakes those that wait for that. False: there are none.
+  bool wake_watchers() noexcept;
+
+ private:
+  friend class blocked_awaiter;
+  detail::parking_list watchers_;
+};
+
 /// A driver without I/O whose clock jumps to the next deadline. A test that would hang throws deadlock_error instead.
 /// Without a deadline it waits, in real time, for a post from another thread that was announced (loop::expected_post).
-class RINGMILL_API virtual_clock final : public driver {
+class RINGMILL_API virtual_clock final : public watched_driver {
  public:
   virtual_clock();
   ~virtual_clock() override;
-  virtual_clock(const virtual_clock&) = delete;
-  virtual_clock& operator=(const virtual_clock&) = delete;
 
   time_point now() noexcept override { return now_; }
   std::uint64_t random() override { return random_ += 0x9e3779b97f4a7c15; }  // the same in each run
   void poll() override {}
   void wait(std::optional<time_point> deadline) override;
   void wake() noexcept override;
-  bool can_wake() const noexcept override { return !watchers_.empty(); }
 
  private:
-  friend class blocked_awaiter;
   class doorbell;
 
   time_point now_ = time_point() + std::chrono::hours(1);
   std::uint64_t random_ = 0;
   detail::owned_ptr<doorbell> doorbell_;  ///< what other threads ring
-  detail::parking_list watchers_;         ///< of all_blocked
 };
 
 /// What `all_blocked` gives.
@@ -51,14 +63,14 @@ class [[nodiscard]] RINGMILL_API blocked_awaiter {
   bool await_suspend(waiter& who);
   void await_resume() const noexcept {}
   cancel_result await_cancel(cancel_reason) noexcept {
-    clock_->watchers_.leave(place_);
+    driver_->watchers_.leave(place_);
     return cancel_result::done();
   }
   bool await_must_resume() const noexcept { return true; }
   void await_describe(task_writer& out) const { out.text("all_blocked"); }
 
  private:
-  virtual_clock* clock_ = nullptr;
+  watched_driver* driver_ = nullptr;
   detail::parked place_;
 };
 

@@ -52,7 +52,12 @@ class [[nodiscard]] when_any_awaiter final : public gather_awaiter<Children> {
   using value_type = typename Children::value_type;
 
   explicit when_any_awaiter(Children&& children)
-      : gather_awaiter<Children>(AnyEnd ? "when_any" : "when_any_success", std::move(children)) {}
+      : gather_awaiter<Children>(AnyEnd ? "when_any" : "when_any_success", std::move(children)) {
+    if (AnyEnd) return;
+    std::size_t count = 0;
+    this->children().for_each([&](const auto&) { ++count; });
+    errors_.reserve(count);  // here, where a lack of memory can be told
+  }
 
   any_completed<value_type> await_resume() {
     if (!decided_) throw exception_group(std::exchange(errors_, {}));

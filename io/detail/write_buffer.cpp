@@ -2,6 +2,7 @@
 
 #include <cstring>
 #include <exception>
+#include <new>
 #include <stdexcept>
 #include <string>
 
@@ -20,8 +21,12 @@ write_buffer::write_buffer(std::size_t capacity)
 write_buffer::~write_buffer() {
   const bool is_unwound = current_cancel_reason() || std::uncaught_exceptions() > exceptions_;
   if (size_ == 0 || is_unwound) return;
-  log(log_level::warning, "a buffered_writer was destroyed with " + std::to_string(size_) +
-                              " bytes that were not flushed; they are lost: co_await flush(), or discard() them");
+  constexpr const char* cure = "bytes that were not flushed; they are lost: co_await flush(), or discard() them";
+  try {
+    log(log_level::warning, "a buffered_writer was destroyed with " + std::to_string(size_) + " " + cure);
+  } catch (const std::bad_alloc&) {
+    log(log_level::warning, cure);
+  }
 }
 
 bool write_buffer::append(std::span<const std::byte> data) noexcept {

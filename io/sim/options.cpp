@@ -22,10 +22,12 @@ constexpr std::array<kind_of_fault, fault_kinds> kinds = {{
     {"slow_loopback", 200},    {"stalled_host", 5},       {"disk_error", 20},       {"disk_full", 20},
     {"short_disk_read", 200},  {"short_disk_write", 200}, {"no_process", 100},      {"process_crash", 5},
     {"process_hang", 2},       {"process_stall", 5},      {"ignored_signal", 300},  {"worker_lie", 20},
+    {"wall_clock_jump", 100},  {"clock_jump", 0},         {"no_memory", 0},
 }};
 
 constexpr std::size_t first_of_disks = static_cast<std::size_t>(fault::disk_error);
 constexpr std::size_t first_of_processes = static_cast<std::size_t>(fault::no_process);
+constexpr std::size_t end_of_swarm = static_cast<std::size_t>(fault::clock_jump);
 
 }  // namespace
 
@@ -55,11 +57,11 @@ options options::swarm(std::uint64_t seed) {
   } else if (random.chance(200)) {
     made.ring(ring_options().entries(8).completion_entries(8));
   }
-  // Last, so that a program without files has the same world by a seed as it had before there were disks.
+  // What was added later is drawn later, so that a seed is the same world for a program that does not come across it.
   draw_rates(first_of_disks, first_of_processes);
   constexpr std::array<std::int64_t, 3> slowest_sync_us = {50, 5000, 50'000};
   made.sync_delay(std::chrono::microseconds(slowest_sync_us[random.below(slowest_sync_us.size())]));
-  draw_rates(first_of_processes, fault_kinds);
+  draw_rates(first_of_processes, end_of_swarm);
   return made;
 }
 

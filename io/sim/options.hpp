@@ -52,8 +52,12 @@ enum class fault : std::uint8_t {
   process_stall,      ///< it stands still for up to 200 ms
   ignored_signal,     ///< a SIGTERM does nothing
   worker_lie,         ///< a worker of a pool writes an answer that no worker writes
+  wall_clock_jump,    ///< somebody sets a host's time of day, up to a day forwards or back
+  clock_jump,         ///< a host does not run for seconds, or an hour, as after a suspend: deadlines are long over. In no
+                      ///< swarm
+  no_memory,          ///< for a coroutine's frame: std::bad_alloc at the call. In no swarm
 };
-inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(fault::worker_lie) + 1;
+inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(fault::no_memory) + 1;
 
 RINGMILL_API std::string_view name_of(fault kind) noexcept;
 
@@ -95,7 +99,7 @@ class RINGMILL_API options {
 
   /// Liveness: faults stop after this long, and partitions heal; by default they go on for ever.
   options& faults_until(duration length) noexcept { return faults_until_ = length, *this; }
-  /// A run that takes longer, in virtual time, has failed. An hour by default.
+  /// A run that takes longer, in virtual time and without the jumps of clocks, has failed. An hour by default.
   options& time_limit(duration length) noexcept { return time_limit_ = length, *this; }
   /// A run that takes more turns of its hosts has failed: something spins. Ten million by default.
   options& turn_limit(std::uint64_t turns) noexcept { return turn_limit_ = turns, *this; }

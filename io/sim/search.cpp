@@ -12,10 +12,20 @@ namespace {
 
 using program_function = std::function<void(world&)>;
 
-std::optional<std::uint64_t> number_of_environment(const char* name) {
-  const char* const text = std::getenv(name);
-  if (!text || !*text) return std::nullopt;
-  return std::strtoull(text, nullptr, 10);
+/// Seeds from `first` to `last`.
+class seed_range {
+ public:
+  std::uint64_t first;
+  std::uint64_t last;
+};
+
+/// "17" is 1 to 17, and "501-1000" what it says.
+seed_range range_of(const char* text, seed_range otherwise) {
+  if (!text || !*text) return otherwise;
+  char* end = nullptr;
+  const std::uint64_t number = std::strtoull(text, &end, 10);
+  if (*end != '-') return {otherwise.first, otherwise.first + number - 1};
+  return {number, std::strtoull(end + 1, nullptr, 10)};
 }
 
 /// One run; nothing: it has passed.
@@ -79,14 +89,15 @@ shrunk_failure shrink(std::uint64_t seed, const options& how, const program_func
 sweep_report sweep(std::uint64_t first, std::uint64_t count, const std::function<options(std::uint64_t)>& how,
                    const program_function& program) {
   sweep_report found;
-  const std::optional<std::uint64_t> alone = number_of_environment("RINGMILL_SIM_SEED");
-  if (alone) first = *alone;
-  count = alone ? 1 : number_of_environment("RINGMILL_SIM_SEEDS").value_or(count);
-  for (std::uint64_t seed = first; seed - first < count; ++seed) {
+  const char* const only = std::getenv("RINGMILL_SIM_SEED");
+  const bool alone = only && *only;
+  seed_range seeds = range_of(std::getenv("RINGMILL_SIM_SEEDS"), {first, first + count - 1});
+  if (alone) seeds.first = seeds.last = std::strtoull(only, nullptr, 10);
+  for (std::uint64_t seed = seeds.first; seed <= seeds.last; ++seed) {
     options settings = how(seed);
     ++found.runs;
     try {
-      const report one = run(seed, settings.whole_trace(alone.has_value()), program);
+      const report one = run(seed, settings.whole_trace(alone), program);
       found.events += one.events;
       found.operations += one.operations;
       found.length += one.length;

@@ -4,7 +4,7 @@
 //   CHECK_MESSAGE(found.has_passed(), found.text);
 //
 // RINGMILL_SIM_SEED=17 in the environment runs that seed alone, and prints its whole trace; RINGMILL_SIM_SEEDS=100000
-// runs that many.
+// runs that many, and RINGMILL_SIM_SEEDS=501-1000 those.
 #pragma once
 
 #include <cstdint>

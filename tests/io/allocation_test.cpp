@@ -10,6 +10,7 @@
 #include <memory_resource>
 #include <new>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -17,6 +18,7 @@
 #include <ringmill/ringmill.hpp>
 #include <ringmill/runtime/frame_memory.hpp>
 #include <ringmill/runtime/log.hpp>
+#include <ringmill/runtime/testing.hpp>
 
 #include "../support/kernels.hpp"
 #include "../support/scratch.hpp"
@@ -107,9 +109,10 @@ rm::task<> serve_and_ask() {
 
 enum class end { well, without_memory, otherwise };
 
-/// Runs it once, on a thread of its own: what a thread keeps, such as the traces of its last errors, goes with it.
-/// Frames are allocated one by one.
-end run_once(const support::kernel_factory& factory) {
+/// Runs `body()` once, on a thread of its own: what a thread keeps, such as the traces of its last errors, goes with
+/// it. Frames are allocated one by one.
+template <class Body>
+end run_once(Body body) {
   end how = end::well;
   std::thread([&] {
     made = 0;
@@ -117,7 +120,7 @@ end run_once(const support::kernel_factory& factory) {
     rm::set_frame_memory(&frames);
     is_running = true;
     try {
-      rm::run_on(factory.make(), serve_and_ask());
+      body();
     } catch (const std::bad_alloc&) {
       how = end::without_memory;
     } catch (const std::exception& error) {
@@ -145,7 +148,8 @@ TEST_CASE("whichever allocation fails, the program ends with std::bad_alloc and 
   rm::set_log_hook([](rm::log_level, std::string_view) noexcept {});  // further errors of the nursery, as expected
   for (const auto& factory : support::all_kernels()) {
     failing = 0;
-    for (int i = 0; i < 3; ++i) REQUIRE(run_once(factory) == end::well);  // what the process keeps is there now
+    const auto once = [&] { rm::run_on(factory.make(), serve_and_ask()); };
+    for (int i = 0; i < 3; ++i) REQUIRE(run_once(once) == end::well);  // what the process keeps is there now
     const long all = made;
     std::printf("figure: %ld allocations, each of which fails in turn\n", all);
     const int descriptors_before = support::open_descriptors();
@@ -154,7 +158,7 @@ TEST_CASE("whichever allocation fails, the program ends with std::bad_alloc and 
       for (long number = 1; number <= all; ++number) {
         const long alive_before = alive;
         failing = number;
-        const end how = run_once(factory);
+        const end how = run_once(once);
         const long left = alive - alive_before;
         CAPTURE(number);
         CAPTURE(from_then_on);
@@ -164,6 +168,91 @@ TEST_CASE("whichever allocation fails, the program ends with std::bad_alloc and 
       }
     }
   }
+  rm::set_log_hook(nullptr);
+}
+
+namespace {
+
+rm::task<int> fail_soon() {
+  co_await rm::sleep_for(1ms);
+  throw std::runtime_error("on purpose");
+}
+
+/// Errors that nobody takes, of each that has a word to say about such.
+rm::task<> lose_errors() {
+  const auto take_none = [](rm::completions<int>& all) -> rm::task<> {
+    all.start(fail_soon);
+    all.start(fail_soon);
+    co_await rm::sleep_for(1s);
+  };
+  co_await rm::as_completed<int>(take_none);
+  try {
+    co_await rm::when_all(fail_soon(), fail_soon());
+  } catch (const std::runtime_error&) {
+  }
+  try {
+    co_await rm::when_any_success(fail_soon(), fail_soon());
+  } catch (const rm::exception_group&) {
+  }
+  rm::nursery group;
+  const auto both = [&]() -> rm::task<> {
+    group.start([]() -> rm::task<> { co_await fail_soon(); });
+    group.start([]() -> rm::task<> { co_await fail_soon(); });
+    co_return;
+  };
+  try {
+    co_await group.run(both);
+  } catch (const std::runtime_error&) {
+  }
+}
+
+rm::task<> wait_for_nothing() {
+  rm::event never;
+  rm::nursery group;
+  const auto body = [&]() -> rm::task<> {
+    group.start([&]() -> rm::task<> { co_await never.wait(); });
+    co_await never.wait();
+  };
+  co_await group.run(body);
+}
+
+void report_a_deadlock() {
+  try {
+    rm::testing::run(wait_for_nothing());
+  } catch (const rm::deadlock_error&) {
+  }
+}
+
+/// Each allocation of `body()` fails in turn, alone and with all that follow.
+void fail_each_of(void (*body)()) {
+  failing = 0;
+  for (int i = 0; i < 3; ++i) REQUIRE(run_once(body) == end::well);
+  const long all = made;
+  for (const bool from_then_on : {false, true}) {
+    fails_from_then_on = from_then_on;
+    for (long number = 1; number <= all; ++number) {
+      const long alive_before = alive;
+      failing = number;
+      const end how = run_once(body);
+      CAPTURE(number);
+      CAPTURE(from_then_on);
+      CHECK(how != end::otherwise);
+      CHECK(alive == alive_before);
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("errors that nobody takes, and no memory to say so, are the end of no program") {
+  rm::set_log_hook([](rm::log_level, std::string_view) noexcept {});
+  fail_each_of([] { rm::testing::run(lose_errors()); });
+  rm::set_log_hook(nullptr);
+}
+
+TEST_CASE("a deadlock that there is no memory to describe ends its tasks all the same") {
+  rm::set_log_hook([](rm::log_level, std::string_view) noexcept {});
+  fail_each_of(&report_a_deadlock);
   rm::set_log_hook(nullptr);
 }
 

@@ -17,6 +17,7 @@
 #include <ringmill/runtime/sleep.hpp>
 #include <ringmill/runtime/testing.hpp>
 
+#include "../support/run.hpp"
 #include "../support/task_stream.hpp"
 #include "../support/text.hpp"
 
@@ -144,7 +145,7 @@ TEST_CASE("no byte is lost or given twice by a read that is cancelled at any mom
           CAPTURE(turns);
           CAPTURE(most);
           auto ends = connected_streams(memory_options().most_per_read(most));
-          rm::testing::run(read_with_cancel(ways[way], rests[way], split, turns, ends.first, ends.second));
+          support::run(read_with_cancel(ways[way], rests[way], split, turns, ends.first, ends.second));
         }
       }
     }
@@ -161,7 +162,7 @@ TEST_CASE("the same over a stream whose reads are tasks") {
         CAPTURE(turns);
         auto ends = connected_streams(memory_options().most_per_read(3));
         task_stream server(ends.second);
-        rm::testing::run(read_with_cancel(ways[way], rests[way], split, turns, ends.first, server));
+        support::run(read_with_cancel(ways[way], rests[way], split, turns, ends.first, server));
       }
     }
   }

@@ -14,6 +14,7 @@
 #include <ringmill/runtime/sleep.hpp>
 #include <ringmill/runtime/testing.hpp>
 
+#include "../support/run.hpp"
 #include "../support/text.hpp"
 
 namespace rm = ringmill;
@@ -50,7 +51,7 @@ TEST_CASE("read_line gives lines that end with LF or CRLF, wherever they are spl
       const auto again = co_await next_line(reader);
       CHECK(!again);
     };
-    rm::testing::run(body());
+    support::run(body());
   }
 }
 
@@ -68,7 +69,7 @@ TEST_CASE("read_until finds delimiters of several bytes, wherever they are split
       while (co_await reader.read_until("--", part)) parts.push_back(part);
       CHECK(parts == std::vector<std::string>{"a", "b", "-c"});
     };
-    rm::testing::run(body());
+    support::run(body());
   }
 }
 
@@ -96,7 +97,7 @@ TEST_CASE("a line that is too long is an error that loses nothing") {
     CHECK(reader.buffered().size() == 16);
     CHECK_THROWS_AS(co_await reader.read_until("--", 3), rm::too_long_error);
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("a line of exactly the limit is one, whichever end it has, and however it comes") {
@@ -109,7 +110,7 @@ TEST_CASE("a line of exactly the limit is one, whichever end it has, and however
         const auto line = co_await next_line(reader);
         CHECK(line == "12345678");
       };
-      rm::testing::run(body());
+      support::run(body());
     }
   }
 }
@@ -140,7 +141,7 @@ TEST_CASE("what the end of the stream cuts off is an error, and stays") {
     CHECK(rest == 2);
     CHECK(reader.at_end());
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("read_exactly, peek, consume and buffered agree on what is where") {
@@ -158,7 +159,7 @@ TEST_CASE("read_exactly, peek, consume and buffered agree on what is where") {
     const auto nothing = co_await reader.read_exactly(0);
     CHECK(nothing.empty());
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("what can never fit is refused before anything is read") {
@@ -175,7 +176,7 @@ TEST_CASE("what can never fit is refused before anything is read") {
     CHECK_THROWS_AS(rm::buffered_writer(server, 0), std::invalid_argument);
     CHECK(server.readable() == 3);
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("a read of a reader that is being read is refused, and does not disturb") {
@@ -194,7 +195,7 @@ TEST_CASE("a read of a reader that is being read is refused, and does not distur
       CHECK(line == "line");
     });
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("an error of the stream leaves what had come") {
@@ -212,7 +213,7 @@ TEST_CASE("an error of the stream leaves what had come") {
     });
     CHECK(text_of(reader.buffered()) == "half");
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("a reader of a stream that is always ready lets others have their turn") {
@@ -235,5 +236,5 @@ TEST_CASE("a reader of a stream that is always ready lets others have their turn
     });
     CHECK(turns >= 5);
   };
-  rm::testing::run(body());
+  support::run(body());
 }

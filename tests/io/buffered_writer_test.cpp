@@ -11,6 +11,7 @@
 #include <ringmill/runtime/when_all.hpp>
 
 #include "../support/log_capture.hpp"
+#include "../support/run.hpp"
 #include "../support/task_stream.hpp"
 
 namespace rm = ringmill;
@@ -42,7 +43,7 @@ TEST_CASE("buffered_writer: small writes leave as one, in order, when it is flus
     const std::string got = co_await rm::read_to_end(server, 100);
     CHECK(got == "one two 0123456789abcdefghij" + std::string(20, 'x'));
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("buffered_writer: bytes of writes of every size arrive, over a stream whose writes are tasks as well") {
@@ -63,7 +64,7 @@ TEST_CASE("buffered_writer: bytes of writes of every size arrive, over a stream 
     const auto both = co_await rm::when_all(write(), rm::read_to_end(ends.second, 10'000));
     CHECK(std::get<1>(both) == all);
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("buffered_writer: a write that is cut off on its way breaks it, and nothing else is sent") {
@@ -79,7 +80,7 @@ TEST_CASE("buffered_writer: a write that is cut off on its way breaks it, and no
     CHECK_THROWS_AS(co_await writer.flush(), std::logic_error);
     CHECK(server.readable() == 4);
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("buffered_writer: a cancel while nothing is on its way breaks nothing") {
@@ -93,7 +94,7 @@ TEST_CASE("buffered_writer: a cancel while nothing is on its way breaks nothing"
     co_await writer.flush();
     CHECK(server.readable() == 4);
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("buffered_writer: an error of the stream is thrown, and breaks it") {
@@ -105,7 +106,7 @@ TEST_CASE("buffered_writer: an error of the stream is thrown, and breaks it") {
     CHECK_THROWS_AS(co_await writer.flush(), std::system_error);
     CHECK(writer.is_broken());
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("buffered_writer: bytes that were forgotten are logged, those that were given up are not") {
@@ -125,7 +126,7 @@ TEST_CASE("buffered_writer: bytes that were forgotten are logged, those that wer
       } catch (const std::runtime_error&) {
       }
     };
-    rm::testing::run(body());
+    support::run(body());
     return log.text();
   };
   CHECK(messages(0).find("4 bytes that were not flushed") != std::string::npos);

@@ -13,6 +13,7 @@
 #include <ringmill/runtime/when_all.hpp>
 
 #include "../support/kernels.hpp"
+#include "../support/run.hpp"
 
 namespace rm = ringmill;
 using rm::testing::connected_streams;
@@ -58,7 +59,7 @@ TEST_CASE("copy gives the number of bytes, whatever the sizes of pieces and buff
             co_await rm::when_all(write_and_end(ends.client, text), copy(), rm::read_to_end(ends.server, 100));
         CHECK(std::get<2>(all) == text + "!");
       };
-      rm::testing::run(body());
+      support::run(body());
     }
   }
 }
@@ -79,7 +80,7 @@ TEST_CASE("copy_both_ways passes on the end of one direction while the other goe
     CHECK(std::get<0>(both).there == 8);
     CHECK(std::get<0>(both).back == 13);
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("an error of one direction ends the other, is thrown, and the counts stay") {
@@ -104,7 +105,7 @@ TEST_CASE("an error of one direction ends the other, is thrown, and the counts s
     CHECK(sent.there == 3);
     CHECK(sent.back == 5);
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("the idle timeout counts from the last byte, in either direction") {
@@ -127,7 +128,7 @@ TEST_CASE("the idle timeout counts from the last byte, in either direction") {
     CHECK(sent.there == 2);
     CHECK(sent.back == 3);
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("a peer that does not read is idle, too") {
@@ -148,7 +149,7 @@ TEST_CASE("a peer that does not read is idle, too") {
     });
     CHECK(rm::loop::current().now() - start == 10s);
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("a copy that ends in time is not delayed by its idle timeout, nor is one without any") {
@@ -162,7 +163,7 @@ TEST_CASE("a copy that ends in time is not delayed by its idle timeout, nor is o
     }
     CHECK(rm::loop::current().now() == start);
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("a copy can be cancelled at any moment, and its counts say what went through") {
@@ -183,7 +184,7 @@ TEST_CASE("a copy can be cancelled at any moment, and its counts say what went t
       });
       CHECK(ends.server.readable() == sent.there);
     };
-    rm::testing::run(body());
+    support::run(body());
   }
 }
 
@@ -192,7 +193,7 @@ TEST_CASE("a buffer of no bytes is refused") {
     proxied ends;
     CHECK_THROWS_AS(co_await rm::copy(ends.near, ends.far, rm::copy_options().buffer_size(0)), std::invalid_argument);
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("over TCP: ten MiB go both ways through a proxy, ends included, and no descriptor stays") {

@@ -18,6 +18,7 @@
 #include <ringmill/runtime/when_all.hpp>
 
 #include "../support/kernels.hpp"
+#include "../support/run.hpp"
 
 namespace rm = ringmill;
 using rm::testing::connected_streams;
@@ -50,7 +51,7 @@ TEST_CASE("read_exactly fills its buffer from pieces of every size") {
       CHECK(got == text);
       CHECK(server.readable() == 4);
     };
-    rm::testing::run(body());
+    support::run(body());
   }
 }
 
@@ -68,7 +69,7 @@ TEST_CASE("read_exactly says how much came when the stream ends early") {
     }
     co_await rm::read_exactly(server, std::span<std::byte>());  // nothing is always there
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("read_to_end gives all up to the limit, and not more") {
@@ -97,7 +98,7 @@ TEST_CASE("read_to_end gives all up to the limit, and not more") {
     const std::string all = co_await rm::read_to_end(unlimited.second, std::numeric_limits<std::size_t>::max());
     CHECK(all == "all");
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("read_to_end into a text keeps what came before a cancel, and goes on from there") {
@@ -112,7 +113,7 @@ TEST_CASE("read_to_end into a text keeps what came before a cancel, and goes on 
     co_await rm::read_to_end(server, got, 1000);
     CHECK(got == "before, first, second");
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("write_all writes several buffers in order, of bytes and of text") {
@@ -125,7 +126,7 @@ TEST_CASE("write_all writes several buffers in order, of bytes and of text") {
     const std::string got = co_await rm::read_to_end(server, 100);
     CHECK(got == "abcdefgh");
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("the same over TCP: a megabyte in odd pieces") {

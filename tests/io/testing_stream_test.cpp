@@ -11,6 +11,8 @@
 #include <ringmill/runtime/testing.hpp>
 #include <ringmill/runtime/timeout.hpp>
 
+#include "../support/run.hpp"
+
 namespace rm = ringmill;
 using rm::testing::connected_streams;
 using rm::testing::memory_options;
@@ -46,7 +48,7 @@ TEST_CASE(
     const std::string answer = co_await read_up_to(client, 2);
     CHECK(answer == "ye");
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("memory_stream: a writer waits for room, and goes on as the reader reads") {
@@ -68,7 +70,7 @@ TEST_CASE("memory_stream: a writer waits for room, and goes on as the reader rea
       CHECK(written);
     });
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("memory_stream: an end that dies is the end of the stream for the other, and its writes fail") {
@@ -87,7 +89,7 @@ TEST_CASE("memory_stream: an end that dies is the end of the stream for the othe
       CHECK(error.code() == std::errc::broken_pipe);
     }
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("memory_stream: shutdown_write ends one direction and leaves the other open") {
@@ -101,7 +103,7 @@ TEST_CASE("memory_stream: shutdown_write ends one direction and leaves the other
     CHECK(got == "still there");
     CHECK_THROWS_AS(co_await client.write_all("x"), std::system_error);
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("memory_stream: fail reaches those that wait at either end") {
@@ -131,7 +133,7 @@ TEST_CASE("memory_stream: fail reaches those that wait at either end") {
     });
     CHECK(failed == 2);
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE("memory_stream: a second read at the same time, an end without a peer, and options of zero are refused") {
@@ -149,7 +151,7 @@ TEST_CASE("memory_stream: a second read at the same time, an end without a peer,
     CHECK_THROWS_AS(connected_streams(memory_options().capacity(0)), std::invalid_argument);
     CHECK_THROWS_AS(connected_streams(memory_options().most_per_read(0)), std::invalid_argument);
   };
-  rm::testing::run(body());
+  support::run(body());
 }
 
 TEST_CASE(
@@ -162,5 +164,5 @@ TEST_CASE(
     CHECK(got == "later");
     co_await read_up_to(ends.second, 1);
   };
-  CHECK_THROWS_AS(rm::testing::run(body()), rm::deadlock_error);
+  CHECK_THROWS_AS(support::run(body()), rm::deadlock_error);
 }

@@ -13,9 +13,10 @@
 
 #include "../support/delayed.hpp"
 #include "../support/lifetime.hpp"
+#include "../support/run.hpp"
 
 namespace rm = ringmill;
-using rm::testing::run;
+using support::run;
 using namespace std::chrono_literals;
 
 namespace {

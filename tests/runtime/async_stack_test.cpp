@@ -12,10 +12,11 @@
 #include <ringmill/runtime/when_all.hpp>
 
 #include "../support/log_capture.hpp"
+#include "../support/run.hpp"
 #include "../support/text.hpp"
 
 namespace rm = ringmill;
-using rm::testing::run;
+using support::run;
 using support::contains;
 using support::line_with;
 using support::log_capture;

@@ -18,10 +18,11 @@
 
 #include "../support/death.hpp"
 #include "../support/probe.hpp"
+#include "../support/run.hpp"
 #include "../support/text.hpp"
 
 namespace rm = ringmill;
-using rm::testing::run;
+using support::run;
 using namespace std::chrono_literals;
 
 namespace {
@@ -264,9 +265,9 @@ TEST_CASE("a broadcast destroyed before a subscriber, and a subscriber before it
 }
 
 TEST_CASE("a broadcast does what a list of all values and a place in it do, for thousands of random operations") {
-  auto body = [](unsigned seed) -> rm::task<> {
+  auto body = [](std::uint64_t seed) -> rm::task<> {
     constexpr std::uint64_t capacity = 5;
-    std::mt19937 random(seed);
+    std::mt19937 random(static_cast<unsigned>(seed));
     rm::broadcast<std::uint64_t> source(capacity);
     std::vector<rm::broadcast<std::uint64_t>::subscriber> readers;
     std::vector<std::uint64_t> places;
@@ -300,5 +301,5 @@ TEST_CASE("a broadcast does what a list of all values and a place in it do, for 
       }
     }
   };
-  for (unsigned seed = 1; seed <= 4; ++seed) run(body(seed));
+  for (const auto seed : support::numbers_or_drawn(4)) run(body(seed));
 }

@@ -15,6 +15,7 @@
 #include <ringmill/runtime/timeout.hpp>
 
 #include "../support/lifetime.hpp"
+#include "../support/run.hpp"
 #include "cancel_subjects.hpp"
 
 namespace rm = ringmill;
@@ -55,7 +56,8 @@ class cell {
 /// Runs `moment(cell, nursery)` as the body of a nursery, once for each subject, and checks what has to hold always.
 template <class Moment, class Check>
 void for_each_subject(Moment moment, Check check) {
-  for (const auto& make : support::all_cancel_subjects()) {
+  support::seeded_case::without_harm();  // what a cancel does not stop is ended by the test
+  support::for_each_or_drawn(support::all_cancel_subjects(), [&](const auto& make) {
     const auto frames_before = rm::current_frame_statistics().live;
     {
       auto root = [&]() -> rm::task<> {
@@ -69,10 +71,10 @@ void for_each_subject(Moment moment, Check check) {
         check(here);
         co_await rm::testing::all_blocked();
       };
-      rm::testing::run(root());
+      support::run(root());
     }
     CHECK(rm::current_frame_statistics().live == frames_before);
-  }
+  });
 }
 
 }  // namespace

@@ -8,9 +8,10 @@
 #include <ringmill/runtime/when_all.hpp>
 
 #include "../support/delayed.hpp"
+#include "../support/run.hpp"
 
 namespace rm = ringmill;
-using rm::testing::run;
+using support::run;
 using namespace std::chrono_literals;
 using namespace support;
 

@@ -20,10 +20,11 @@
 #include "../support/death.hpp"
 #include "../support/lifetime.hpp"
 #include "../support/probe.hpp"
+#include "../support/run.hpp"
 #include "../support/text.hpp"
 
 namespace rm = ringmill;
-using rm::testing::run;
+using support::run;
 using namespace std::chrono_literals;
 
 namespace {
@@ -434,8 +435,9 @@ TEST_CASE("a channel that is destroyed while tasks wait for it, or before its se
 }
 
 TEST_CASE("a channel does what a queue of values and two of tasks do, for thousands of random operations") {
-  auto body = [](unsigned seed, std::size_t capacity) -> rm::task<> {
-    std::mt19937 random(seed);
+  support::seeded_case::without_harm();
+  auto body = [](std::uint64_t seed, std::size_t capacity) -> rm::task<> {
+    std::mt19937 random(static_cast<unsigned>(seed));
     rm::channel<int> numbers(capacity);
     std::deque<int> buffer;                    // the model: values that were accepted
     std::deque<std::unique_ptr<sending>> out;  // and who waits
@@ -532,7 +534,7 @@ TEST_CASE("a channel does what a queue of values and two of tasks do, for thousa
     REQUIRE_FALSE(numbers.try_receive());
     co_await rm::yield();
   };
-  for (unsigned seed = 1; seed <= 2; ++seed) {
+  for (const auto seed : support::numbers_or_drawn(2)) {
     for (const std::size_t capacity : {0, 1, 3}) run(body(seed, capacity));
   }
 }

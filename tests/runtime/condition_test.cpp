@@ -17,9 +17,10 @@
 
 #include "../support/death.hpp"
 #include "../support/probe.hpp"
+#include "../support/run.hpp"
 
 namespace rm = ringmill;
-using rm::testing::run;
+using support::run;
 using namespace std::chrono_literals;
 
 static_assert(rm::awaiter<rm::condition::wait_awaiter>);
@@ -288,6 +289,7 @@ TEST_CASE("a condition that is destroyed while tasks wait for it aborts with a m
 }
 
 TEST_CASE("a condition and its mutex do what two queues do, for thousands of random operations") {
+  support::seeded_case::without_harm();
   // Each actor wants the mutex, has it, waits for the condition or queues for the mutex after that.
   struct actor {
     rm::mutex::guard held;
@@ -297,8 +299,8 @@ TEST_CASE("a condition and its mutex do what two queues do, for thousands of ran
     bool cancelled = false;  // while it waited
     bool done = false;
   };
-  auto body = [](unsigned seed) -> rm::task<> {
-    std::mt19937 random(seed);
+  auto body = [](std::uint64_t seed) -> rm::task<> {
+    std::mt19937 random(static_cast<unsigned>(seed));
     rm::mutex lock;
     rm::condition changed;
     std::vector<std::unique_ptr<actor>> actors;
@@ -383,5 +385,5 @@ TEST_CASE("a condition and its mutex do what two queues do, for thousands of ran
     while (owner) release();
     co_await rm::yield();
   };
-  for (unsigned seed = 1; seed <= 4; ++seed) run(body(seed));
+  for (const auto seed : support::numbers_or_drawn(4)) run(body(seed));
 }

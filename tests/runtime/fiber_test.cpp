@@ -22,9 +22,10 @@
 #include "../support/death.hpp"
 #include "../support/delayed.hpp"
 #include "../support/lifetime.hpp"
+#include "../support/run.hpp"
 
 namespace rm = ringmill;
-using rm::testing::run;
+using support::run;
 using namespace std::chrono_literals;
 
 namespace {
@@ -334,6 +335,7 @@ TEST_CASE("two fibers that wait in handlers rethrow their own exceptions") {
 }
 
 TEST_CASE("a fiber that waits in a destructor during unwinding leaves no trace of it in others") {
+  support::seeded_case::without_harm();
   auto body = []() -> rm::task<> {
     int seen = -1;
     class waits {

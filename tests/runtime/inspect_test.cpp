@@ -15,10 +15,11 @@
 #include <ringmill/runtime/timeout.hpp>
 #include <ringmill/runtime/when_all.hpp>
 
+#include "../support/run.hpp"
 #include "../support/text.hpp"
 
 namespace rm = ringmill;
-using rm::testing::run;
+using support::run;
 using support::contains;
 using support::line_with;
 using namespace std::chrono_literals;
@@ -143,6 +144,7 @@ TEST_CASE("time limits and when_all show what is inside of them") {
 }
 
 TEST_CASE("a task that was asked to stop says why") {
+  support::seeded_case::without_harm();
   rm::event gate;
   std::string tree;
   const auto body = [&]() -> rm::task<> {

@@ -17,10 +17,11 @@
 
 #include "../support/lifetime.hpp"
 #include "../support/log_capture.hpp"
+#include "../support/run.hpp"
 #include "../support/text.hpp"
 
 namespace rm = ringmill;
-using rm::testing::run;
+using support::run;
 using support::contains;
 using support::log_capture;
 using namespace std::chrono_literals;
@@ -143,6 +144,7 @@ TEST_CASE("what the error handler throws counts as the error") {
 }
 
 TEST_CASE("detached tasks are told why they are stopped, and may detach nothing that outlives the loop") {
+  support::seeded_case::without_harm();
   std::string reason;
   int alive = 0;
   class on_exit {

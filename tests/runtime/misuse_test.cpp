@@ -29,6 +29,7 @@
 
 #include "../support/death.hpp"
 #include "../support/probe.hpp"
+#include "../support/run.hpp"
 
 namespace rm = ringmill;
 using namespace std::chrono_literals;
@@ -205,7 +206,7 @@ TEST_CASE("misuse that would corrupt memory aborts with a message that says what
         one.act();
         co_return;
       };
-      rm::testing::run(body());
+      support::run(body());
     });
     CAPTURE(one.message);
     CHECK(words.find(one.message) != std::string::npos);
@@ -226,7 +227,7 @@ TEST_CASE("a loop that is destroyed with tasks in it aborts and names the cure")
 TEST_CASE("tasks that refuse to end after a deadlock are named before the program aborts") {
   const std::string words = support::death_of([] {
     auto deaf = []() -> rm::task<> { co_await deaf_awaiter(); };
-    rm::testing::run(deaf());
+    support::run(deaf());
   });
   CHECK(words.find("deadlock: tasks refuse to end after they were cancelled") != std::string::npos);
   CHECK(words.find("misuse_test.cpp") != std::string::npos);

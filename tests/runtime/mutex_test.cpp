@@ -15,9 +15,10 @@
 
 #include "../support/death.hpp"
 #include "../support/probe.hpp"
+#include "../support/run.hpp"
 
 namespace rm = ringmill;
-using rm::testing::run;
+using support::run;
 using namespace std::chrono_literals;
 
 static_assert(rm::awaiter<rm::mutex::lock_awaiter>);
@@ -135,6 +136,7 @@ TEST_CASE("a task that was cancelled before it could wait for a mutex leaves no 
 }
 
 TEST_CASE("a waiter that is cancelled leaves the queue, those behind it keep their order") {
+  support::seeded_case::without_harm();
   auto body = []() -> rm::task<> {
     rm::mutex lock;
     auto held = lock.try_lock();
@@ -215,8 +217,9 @@ TEST_CASE("a mutex that is destroyed while it is locked or waited for aborts wit
 }
 
 TEST_CASE("a mutex does what a queue does, for thousands of random operations") {
-  auto body = [](unsigned seed) -> rm::task<> {
-    std::mt19937 random(seed);
+  support::seeded_case::without_harm();
+  auto body = [](std::uint64_t seed) -> rm::task<> {
+    std::mt19937 random(static_cast<unsigned>(seed));
     rm::mutex lock;
     std::vector<std::unique_ptr<lock_probe>> probes;
     std::deque<lock_probe*> queue;
@@ -253,5 +256,5 @@ TEST_CASE("a mutex does what a queue does, for thousands of random operations") 
     }
     co_await rm::yield();
   };
-  for (unsigned seed = 1; seed <= 4; ++seed) run(body(seed));
+  for (const auto seed : support::numbers_or_drawn(4)) run(body(seed));
 }

@@ -14,9 +14,10 @@
 
 #include "../support/lifetime.hpp"
 #include "../support/probe.hpp"
+#include "../support/run.hpp"
 
 namespace rm = ringmill;
-using rm::testing::run;
+using support::run;
 using namespace std::chrono_literals;
 
 namespace {

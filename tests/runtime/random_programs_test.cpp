@@ -25,6 +25,7 @@
 #include <ringmill/runtime/when_all.hpp>
 
 #include "../support/lifetime.hpp"
+#include "../support/run.hpp"
 
 namespace rm = ringmill;
 
@@ -319,8 +320,6 @@ class machine {
 
 ending run_for_real(const node& program, std::int64_t at_stop, machine& here) {
   ending end{how::value, 0};
-  rm::testing::virtual_clock clock;
-  rm::loop loop(clock);
   auto root = [&]() -> rm::task<> {
     here.start = rm::loop::current().now();
     try {
@@ -334,7 +333,7 @@ ending run_for_real(const node& program, std::int64_t at_stop, machine& here) {
     }
     end.time = here.now();
   };
-  loop.run(root());
+  support::run(root());
   return end;
 }
 
@@ -365,7 +364,7 @@ bool agree(std::uint64_t seed) {
 
 TEST_CASE("ten thousand random structured programs do what a model of the semantics says") {
   rm::set_log_hook([](rm::log_level, std::string_view) noexcept {});  // clean-ups that fail too are logged
-  for (std::uint64_t seed = 1; seed <= 10'000; ++seed) {
+  for (const std::uint64_t seed : support::numbers_or_drawn(10'000)) {
     CAPTURE(seed);
     if (!agree(seed)) break;
   }

@@ -9,9 +9,10 @@
 #include <ringmill/runtime/timeout.hpp>
 
 #include "../support/delayed.hpp"
+#include "../support/run.hpp"
 
 namespace rm = ringmill;
-using rm::testing::run;
+using support::run;
 using namespace std::chrono_literals;
 using namespace support;
 

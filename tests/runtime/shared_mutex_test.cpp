@@ -16,9 +16,10 @@
 
 #include "../support/death.hpp"
 #include "../support/probe.hpp"
+#include "../support/run.hpp"
 
 namespace rm = ringmill;
-using rm::testing::run;
+using support::run;
 using namespace std::chrono_literals;
 
 static_assert(rm::awaiter<rm::shared_mutex::lock_awaiter>);
@@ -166,7 +167,7 @@ TEST_CASE("a shared_mutex that is destroyed while it is locked aborts with a mes
 }
 
 TEST_CASE("a shared_mutex does what a queue does, for thousands of random operations") {
-  auto body = [](unsigned seed) -> rm::task<> {
+  auto body = [](std::uint64_t seed) -> rm::task<> {
     struct request {
       request(rm::shared_mutex& lock, bool writes) {
         if (writes) {
@@ -190,7 +191,7 @@ TEST_CASE("a shared_mutex does what a queue does, for thousands of random operat
       std::optional<reader> read;
       bool done = false;
     };
-    std::mt19937 random(seed);
+    std::mt19937 random(static_cast<unsigned>(seed));
     rm::shared_mutex lock;
     std::vector<std::unique_ptr<request>> requests;
     std::deque<request*> queue;
@@ -236,5 +237,5 @@ TEST_CASE("a shared_mutex does what a queue does, for thousands of random operat
     }
     co_await rm::yield();
   };
-  for (unsigned seed = 1; seed <= 4; ++seed) run(body(seed));
+  for (const auto seed : support::numbers_or_drawn(4)) run(body(seed));
 }

@@ -12,9 +12,10 @@
 #include <ringmill/runtime/timeout.hpp>
 
 #include "../support/lifetime.hpp"
+#include "../support/run.hpp"
 
 namespace rm = ringmill;
-using rm::testing::run;
+using support::run;
 using namespace std::chrono_literals;
 
 namespace {

@@ -12,9 +12,10 @@
 #include <ringmill/runtime/timeout.hpp>
 
 #include "../support/delayed.hpp"
+#include "../support/run.hpp"
 
 namespace rm = ringmill;
-using rm::testing::run;
+using support::run;
 using namespace std::chrono_literals;
 using namespace support;
 
@@ -47,6 +48,7 @@ TEST_CASE("a stop that was requested before lets only that complete which does n
 }
 
 TEST_CASE("a stop that is requested on the loop's own thread cuts it off") {
+  support::seeded_case::without_harm();
   int alive = 0;
   auto body = [&]() -> rm::task<> {
     std::stop_source source;

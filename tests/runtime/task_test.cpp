@@ -11,9 +11,10 @@
 #include <ringmill/runtime/when_all.hpp>
 
 #include "../support/lifetime.hpp"
+#include "../support/run.hpp"
 
 namespace rm = ringmill;
-using rm::testing::run;
+using support::run;
 using namespace std::chrono_literals;
 
 namespace {

@@ -11,9 +11,10 @@
 
 #include "../support/delayed.hpp"
 #include "../support/jumping_clock.hpp"
+#include "../support/run.hpp"
 
 namespace rm = ringmill;
-using rm::testing::run;
+using support::run;
 using namespace std::chrono_literals;
 using namespace support;
 

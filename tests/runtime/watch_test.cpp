@@ -14,10 +14,11 @@
 
 #include "../support/death.hpp"
 #include "../support/probe.hpp"
+#include "../support/run.hpp"
 #include "../support/text.hpp"
 
 namespace rm = ringmill;
-using rm::testing::run;
+using support::run;
 using namespace std::chrono_literals;
 
 namespace {

@@ -44,7 +44,7 @@ inline void check_seeds(const char* name, std::uint64_t count, sim::options (*ho
   INFO(found.text);
   CHECK(found.has_passed());
   const double events = static_cast<double>(found.events);
-  std::printf("%-28s %8llu seeds %10.0f events %10.0f events a second %8.2f s\n", name,
+  std::printf("%-32s %8llu seeds %12.0f events %10.0f events a second %8.2f s\n", name,
               static_cast<unsigned long long>(found.runs), events, events / took.count(), took.count());
 }
 
@@ -59,22 +59,22 @@ inline sim::options usual(std::uint64_t seed) {
 }
 
 /// `make(true)` has a bug that one of a hundred seeds has to find; `make(false)` has not, and passes them all.
-inline void check_found(program (*make)(bool), sim::options (*how_of)(std::uint64_t) = &usual) {
-  const sim::sweep_report right = sim::sweep(1, 100 / fewer, how_of, make(false));
+inline void check_found(program (*make)(bool), sim::options (*how)(std::uint64_t) = usual) {
+  const sim::sweep_report right = sim::sweep(1, 100 / fewer, how, make(false));
   INFO(right.text);
   CHECK(right.has_passed());
   std::optional<std::uint64_t> found;
-  std::string how;
+  std::string text;
   for (std::uint64_t seed = 1; seed <= 100 && !found; ++seed) {
     try {
-      sim::run(seed, how_of(seed), make(true));
+      sim::run(seed, how(seed), make(true));
     } catch (const sim::failure& failed) {
       found = seed;
-      how = std::string(failed.what()).substr(0, 100);
+      text = std::string(failed.what()).substr(0, 100);
     }
   }
   CHECK(found);
-  if (found) MESSAGE("found by seed " << *found << ": " << how.substr(0, how.find('\n')));
+  if (found) MESSAGE("found by seed " << *found << ": " << text.substr(0, text.find('\n')));
 }
 
 }  // namespace sim_tests

@@ -15,6 +15,8 @@
 #include <ringmill/io/run.hpp>
 #include <ringmill/io/sim/kernel.hpp>
 
+#include "by_seed.hpp"
+
 namespace support {
 
 /// Makes the kernel of one run.
@@ -32,7 +34,11 @@ class kernel_factory {
   function make_;
 };
 
-inline std::vector<kernel_factory> all_kernels() { return {kernel_factory("linux", &ringmill::make_real_kernel)}; }
+/// For what makes system calls of its own, and so is no test by seeds.
+inline std::vector<kernel_factory> all_kernels() {
+  seeded_case::not_by_seeds();
+  return {kernel_factory("linux", &ringmill::make_real_kernel)};
+}
 
 /// One in which nothing goes wrong, and the order of what is independent is up to the seed.
 inline kernel_factory simulated_kernel(std::uint64_t seed) {
@@ -51,9 +57,11 @@ void on_each_kernel(Body body, const ringmill::ring_options& options = ringmill:
 }
 
 /// The same, and then on a simulated one by a few seeds: for bodies that do all by calls of ringmill, and no system
-/// call of their own. Nothing goes wrong there; completions come in another order with each seed.
+/// call of their own. Nothing goes wrong there; completions come in another order with each seed. In a program that
+/// runs by seeds: in the world of its seed, and nowhere else.
 template <class Body>
 void on_each_kernel_and_simulated(Body body, const ringmill::ring_options& options = ringmill::ring_options()) {
+  if (seeded_case::current()) return run_by_seed(body(), options);
   on_each_kernel(body, options);
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
     CAPTURE(seed);

@@ -1,6 +1,7 @@
 #include <ringmill/io/sim/detail/environment.hpp>
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include <ringmill/io/sim/detail/sim_kernel.hpp>
@@ -39,6 +40,14 @@ void environment::pass(duration length) {
 void environment::advance_to(time_point when) {
   if (when > now_) now_ = when;
   run_due();
+}
+
+duration environment::draw_jump() {
+  constexpr std::array<std::int64_t, 3> most_seconds = {10, 600, 3600};
+  const std::int64_t most = most_seconds[random.below(most_seconds.size())];
+  const duration length = std::chrono::milliseconds(random.between(1000, most * 1000));
+  jumped_ += length;
+  return length;
 }
 
 bool environment::happens(fault kind, std::uint32_t host) {

@@ -47,6 +47,9 @@ class RINGMILL_API environment {
   void pass(duration length);
   /// Lets all happen that is due at `when`, which becomes the present.
   void advance_to(time_point when);
+  /// How far a clock jumps that does. No limit of time counts it.
+  duration draw_jump();
+  duration jumped() const noexcept { return jumped_; }
 
   /// Does it go wrong? Says so in the trace.
   bool happens(fault kind, std::uint32_t host);
@@ -85,6 +88,7 @@ class RINGMILL_API environment {
   void run_due();
 
   time_point now_{};
+  duration jumped_{};
   bool is_running_ = false;
   std::uint64_t next_order_ = 0;
   std::uint64_t events_happened_ = 0;

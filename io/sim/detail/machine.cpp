@@ -58,6 +58,7 @@ void machine::boot() {
   kernel.children().when_killed([this] { ask_to_crash(); });
   const presence here(*up_);
   up_->ring.poll_fd();  // it is driven as a host's own loop would
+  note_deadline();
 }
 
 void machine::go_down() {
@@ -75,13 +76,20 @@ void machine::begin(task<> program, bool is_main) {
     to_begin_.emplace_back(std::move(program), is_main);
     return;
   }
-  if (!up_) boot();
-  detach(std::move(program), is_main);
+  try {
+    if (!up_) boot();
+    detach(std::move(program), is_main);
+  } catch (...) {
+    if (is_main) around_.main_ended();
+    throw;
+  }
 }
 
 void machine::detach(task<> program, bool is_main) {
   const presence here(*up_);
-  up_->loop.detach([this, is_main](task<> given) { return supervise(std::move(given), is_main); }, std::move(program));
+  task<> supervised = supervise(std::move(program), is_main);  // here, where its frame finds memory
+  up_->loop.detach([](task<> given) { return given; }, std::move(supervised));
+  note_deadline();
 }
 
 namespace {
@@ -125,6 +133,7 @@ void machine::cancel_all() {
   if (!up_) return;
   const presence here(*up_);
   up_->programs.cancel(cancel_reason("its simulated host goes down"));
+  note_deadline();
 }
 
 void machine::signal(int number) {
@@ -134,13 +143,12 @@ void machine::signal(int number) {
 bool machine::has_work() {
   if (!up_ || stalled_until_ > around_.around()->now()) return false;
   if (is_dying_ || up_->kernel->is_notified() || up_->ring.has_unsubmitted()) return true;
-  const std::optional<time_point> deadline = up_->loop.next_deadline();
-  return deadline && *deadline <= around_.around()->now();  // to ask took its time, too
+  return deadline_ && *deadline_ <= around_.around()->now();
 }
 
 std::optional<time_point> machine::next_time() {
   if (!up_) return std::nullopt;
-  std::optional<time_point> next = up_->loop.next_deadline();
+  std::optional<time_point> next = deadline_;
   if (up_->kernel->is_notified() || up_->ring.has_unsubmitted()) next = time_point();
   if (next) next = std::max(*next, stalled_until_);
   return next;
@@ -149,7 +157,14 @@ std::optional<time_point> machine::next_time() {
 void machine::turn() {
   {
     const presence here(*up_);
-    up_->loop.run_once(time_point::min());
+    const frame_faults::turn frames(around_.frames(), number_);
+    try {
+      up_->loop.run_once(time_point::min());
+    } catch (...) {
+      note_deadline();
+      throw;
+    }
+    note_deadline();
   }
   if (!is_dying_ || has_tasks()) return;
   go_down();

@@ -63,6 +63,8 @@ class machine {
 
   void boot();
   void go_down();
+  /// Asked once after each time that its loop was touched, and not by each look at the host.
+  void note_deadline() { deadline_ = up_->loop.next_deadline(); }
   void detach(task<> program, bool is_main);
   task<> supervise(task<> program, bool is_main);
 
@@ -73,6 +75,7 @@ class machine {
   sim::host face_;
   std::shared_ptr<memory_file_system> disk_;
   std::unique_ptr<running> up_;
+  std::optional<time_point> deadline_;  ///< of its loop
   bool shall_crash_ = false;
   bool is_dying_ = false;  ///< crashed, and its tasks are being cancelled
   time_point stalled_until_{};

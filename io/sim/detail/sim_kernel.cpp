@@ -59,7 +59,11 @@ time_point sim_kernel::now() noexcept {
 
 duration sim_kernel::wall_clock() noexcept {
   around_->pass(cost_of_the_clock);
-  return around_->wall_clock();
+  if (around_->happens(fault::wall_clock_jump, host_)) {
+    constexpr std::int64_t a_day = 86'400;
+    wall_clock_is_ahead_ += std::chrono::seconds(around_->random.between(-a_day, a_day));
+  }
+  return around_->wall_clock() + wall_clock_is_ahead_;
 }
 
 int sim_kernel::random(void* bytes, std::size_t size) {
@@ -82,6 +86,8 @@ int sim_kernel::enter(unsigned to_submit, bool wait, std::optional<duration> tim
   }
   around_->pass(cost_of_entering + count * cost_of_an_entry);
   if (count != to_submit) return static_cast<int>(count);  // Linux does not look at completions then
+  // In a world it is the host that does not run (world_state.cpp).
+  if (wait && address_.empty() && around_->happens(fault::clock_jump, host_)) around_->pass(around_->draw_jump());
   flush();
   if (!wait) return static_cast<int>(count);
   if (!has_completions() && !is_dead_ && around_->happens(fault::interrupted_enter, host_)) {
@@ -97,6 +103,7 @@ int sim_kernel::enter(unsigned to_submit, bool wait, std::optional<duration> tim
       return count == 0 && !has_completions() ? -ETIME : static_cast<int>(count);
     }
     if (!next) {
+      if (count > 0) return static_cast<int>(count);  // what was taken must be told; there will be a next time
       if (wait_for_another_thread(wakes_)) {
         take_wakes();
         continue;

@@ -10,6 +10,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <memory_resource>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -170,6 +171,7 @@ class RINGMILL_API sim_kernel final : public kernel {
   sim_ipc ipc_;
   bool has_futex_;  ///< else it is older than Linux 6.7
   bool is_dead_ = false;
+  duration wall_clock_is_ahead_{};
   bool defers_;  ///< as with IORING_SETUP_DEFER_TASKRUN: completions show when the kernel is entered
 
   // The arrays.
@@ -189,9 +191,10 @@ class RINGMILL_API sim_kernel final : public kernel {
   std::map<unsigned, buffer_group> buffer_groups_;
 
   std::uint64_t last_number_ = 0;
-  std::map<std::uint64_t, operation> operations_;
-  std::unordered_multimap<std::uint64_t, std::uint64_t> by_user_data_;  ///< only looked up, never gone through
-  std::deque<answer> answers_;                                          ///< that do not show yet
+  std::pmr::unsynchronized_pool_resource memory_;  ///< of these two, which change with each operation
+  std::pmr::map<std::uint64_t, operation> operations_{&memory_};
+  std::pmr::unordered_multimap<std::uint64_t, std::uint64_t> by_user_data_{&memory_};  ///< only looked up
+  std::deque<answer> answers_;                                                         ///< that do not show yet
   std::shared_ptr<detail::event_counter> wake_counter_;
   std::map<std::uint64_t, std::weak_ptr<object>> sleepers_;             ///< processes
   std::unordered_map<const void*, std::weak_ptr<futex_word>> futexes_;  ///< only looked up

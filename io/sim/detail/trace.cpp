@@ -64,9 +64,12 @@ void trace::add(time_point when, std::uint32_t host, kind what, std::uint64_t nu
   take(number);
   take(static_cast<std::uint64_t>(first));
   take(static_cast<std::uint64_t>(second) ^ (static_cast<std::uint64_t>(third) << 32));
+  if (is_whole_ || records_.size() < kept) {
+    records_.push_back(line);
+  } else {
+    records_[count_ % kept] = line;
+  }
   ++count_;
-  records_.push_back(line);
-  if (!is_whole_ && records_.size() > kept) records_.pop_front();
 }
 
 void trace::name_host(std::uint32_t host, std::string name) {
@@ -77,7 +80,7 @@ void trace::name_host(std::uint32_t host, std::string name) {
 std::string trace::text(std::size_t most_lines) const {
   const std::size_t count = is_whole_ ? records_.size() : std::min(most_lines, records_.size());
   std::string out;
-  for (std::size_t i = records_.size() - count; i < records_.size(); ++i) write_line(out, records_[i]);
+  for (std::size_t i = records_.size() - count; i < records_.size(); ++i) write_line(out, at(i));
   return out;
 }
 

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,7 +27,7 @@ class trace {
     signal
   };
 
-  explicit trace(bool is_whole) noexcept : is_whole_(is_whole) {}
+  explicit trace(bool is_whole) : is_whole_(is_whole) { records_.reserve(kept); }
 
   /// submit: an opcode, a descriptor, a length. complete: a result, flags. fault: its kind and index. cut and heal: two
   /// hosts. Of processes `number` is the pid; process_end: its wait status; signal: which.
@@ -53,12 +52,16 @@ class trace {
   };
   static constexpr std::size_t kept = 512;
 
+  /// Counted from the oldest that is kept.
+  const record& at(std::size_t index) const noexcept {
+    return records_[is_whole_ ? index : (count_ - records_.size() + index) % kept];
+  }
   void write_line(std::string& out, const record& line) const;
 
   bool is_whole_;
   std::uint64_t hash_ = 0;
   std::uint64_t count_ = 0;
-  std::deque<record> records_;
+  std::vector<record> records_;  ///< unless all are kept the newest takes the place of the oldest
   std::vector<std::string> names_;
 };
 

@@ -22,6 +22,7 @@ std::string in_seconds(duration length) { return std::to_string(std::chrono::dur
 world_state::world_state(std::uint64_t seed, const options& how)
     : seed_(seed),
       around_(std::make_shared<environment>(seed, how)),
+      frames_(*around_),
       random_of_programs_(mix(seed ^ 0x70726f6772616dU)),
       face_(*this) {}
 
@@ -71,7 +72,7 @@ void world_state::run_until_over() {
           all_tasks());
     }
     const options& limits = around_->settings;
-    if (around_->age() > limits.time_limit()) {
+    if (around_->age() - around_->jumped() > limits.time_limit()) {
       return fail("it has not ended within " + in_seconds(limits.time_limit()) + " of virtual time\n" + all_tasks());
     }
     if (turns_ > limits.turn_limit()) {
@@ -84,14 +85,18 @@ bool world_state::step() {
   for (const auto& each : machines_) {
     if (each->shall_crash()) each->crash();
   }
-  std::vector<machine*> ready;
+  ready_.clear();
   for (const auto& each : machines_) {
-    if (each->has_work()) ready.push_back(each.get());
+    if (each->has_work()) ready_.push_back(each.get());
   }
-  if (ready.empty()) return let_time_pass();
-  machine& chosen = *ready[around_->random.below(ready.size())];
+  if (ready_.empty()) return let_time_pass();
+  machine& chosen = *ready_[around_->random.below(ready_.size())];
   if (around_->happens(fault::stalled_host, chosen.number())) {
     chosen.stall_until(around_->now() + std::chrono::milliseconds(around_->random.between(1, 200)));
+    return true;
+  }
+  if (around_->happens(fault::clock_jump, chosen.number())) {
+    chosen.stall_until(around_->now() + around_->draw_jump());
     return true;
   }
   ++turns_;

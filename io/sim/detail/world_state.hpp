@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <ringmill/io/sim/detail/environment.hpp>
+#include <ringmill/io/sim/detail/frame_faults.hpp>
 #include <ringmill/io/sim/detail/machine.hpp>
 #include <ringmill/io/sim/world.hpp>
 
@@ -29,6 +30,7 @@ class world_state {
   }
   void set_wrapper(world::wrapper wrap) { wrap_ = std::move(wrap); }
   random_source& random_of_programs() noexcept { return random_of_programs_; }
+  frame_faults& frames() noexcept { return frames_; }
   /// Nothing is started any more.
   bool is_ending() const noexcept { return is_ending_; }
   void main_began() noexcept { ++mains_; }
@@ -48,10 +50,12 @@ class world_state {
 
   std::uint64_t seed_;
   std::shared_ptr<environment> around_;
+  frame_faults frames_;
   random_source random_of_programs_;
   world face_;
   world::wrapper wrap_;
   std::vector<std::unique_ptr<machine>> machines_;
+  std::vector<machine*> ready_;  ///< of one step
   std::size_t mains_ = 0;
   std::uint64_t turns_ = 0;
   bool is_ending_ = false;
