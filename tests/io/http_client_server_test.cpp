@@ -559,7 +559,6 @@ TEST_CASE("http server: a client that asks whether to send its body is told to")
 }
 
 TEST_CASE("http server: at its limit of connections it lets others wait") {
-  support::seeded_case::without(rm::sim::fault::late_completion);  // it goes by milliseconds
   on_each_kernel_and_simulated([]() -> rm::task<> {
     http::server server(http::server_options().max_connections(2));
     server.route("GET", "/", hello);

@@ -121,7 +121,6 @@ TEST_CASE("a send of datagrams that waits is cancelled, or ends with its socket"
 }
 
 TEST_CASE("a send to the address of a full queue is cancelled, or ends with its socket, while it waits to try again") {
-  support::seeded_case::without(rm::sim::fault::late_completion);  // it goes by milliseconds
   on_each_kernel_and_simulated([]() -> rm::task<> {
     auto server = rm::unix_datagram::bind(fresh_name());
     const rm::unix_address where = server.local();

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <new>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -28,14 +29,14 @@ sim::options with(sim::fault kind, unsigned per_mille) { return sim::options().f
 /// Who may write is told by a lease of ten seconds, which others get when it is over.
 class lease {
  public:
-  bool take(int who) {
+  /// When it ends; nothing while it is another's.
+  std::optional<rm::time_point> take(int who) {
     const rm::time_point now = rm::loop::current().now();
-    if (owner_ != 0 && now < end_) return false;
+    if (owner_ != 0 && now < end_) return std::nullopt;
     owner_ = who;
     end_ = now + 10s;
-    return true;
+    return end_;
   }
-  bool is_valid() const { return rm::loop::current().now() < end_; }
   void write(int who) const {
     if (owner_ != who) throw std::logic_error("written by one whose lease is another's");
   }
@@ -48,9 +49,9 @@ class lease {
 /// Takes a second to compute what it writes: a lease of ten is long enough, unless the machine sleeps meanwhile.
 rm::task<> write_with_lease(std::shared_ptr<lease> shared, int who, bool looks_again) {
   for (int written = 0; written < 20;) {
-    if (shared->take(who)) {
+    if (const std::optional<rm::time_point> end = shared->take(who)) {
       co_await rm::sleep_for(1s);
-      if (looks_again && !shared->is_valid()) continue;
+      if (looks_again && rm::loop::current().now() >= *end) continue;
       shared->write(who);
       ++written;
     }
@@ -116,7 +117,10 @@ rm::task<> serve_requests(bool counts_by_hand) {
 }
 
 program counters(bool has_bug) {
-  return [has_bug](sim::world& world) { world.host("one").start(serve_requests, has_bug); };
+  return [has_bug](sim::world& world) {
+    // Its own frame is made here, where there is memory.
+    world.host("one").start([](rm::task<> made) { return made; }, serve_requests(has_bug));
+  };
 }
 
 }  // namespace

@@ -15,10 +15,7 @@
 
 namespace ringmill {
 class ring_options;
-namespace sim {
-enum class fault : std::uint8_t;
 }
-}  // namespace ringmill
 
 namespace support {
 
@@ -53,8 +50,6 @@ class seeded_case {
   static void not_by_seeds();
   /// It could not end well: it has tasks that only it can end, or needs the memory that it asks for.
   static void without_harm() noexcept;
-  /// It would notice that.
-  static void without(ringmill::sim::fault kind) noexcept;
 
   /// 0 to `count` - 1.
   std::size_t draw(std::size_t count) noexcept;
