@@ -231,7 +231,7 @@ bool loop::can_go_on() const noexcept {
 void loop::run_tasks() noexcept {
   ++statistics_.turns;
   beat();
-  run_posted();
+  if (has_posted()) run_posted();
   run_ready();
   beat();
 }
@@ -321,7 +321,6 @@ void loop::post_node(detail::posted_node& node) noexcept {
 }
 
 void loop::run_posted() noexcept {
-  if (!has_posted()) return;
   detail::posted_node* newest = std::atomic_ref(posted_).exchange(nullptr, std::memory_order_acquire);
   detail::posted_node* oldest = nullptr;
   while (newest) {
