@@ -16,18 +16,20 @@ namespace {
 
 /// What belongs to a stack besides the registers: errno, and the exceptions that are being thrown and handled, without
 /// which two fibers suspended in handlers would rethrow each other's. The Itanium C++ ABI gives their place, two words.
+/// A fiber stays on its thread, so both places are asked for once: four calls less for each round trip.
 class ambient_state {
  public:
   void exchange() noexcept {
-    void* const globals = abi::__cxa_get_globals();
     unsigned char mine[sizeof exceptions_];
-    std::memcpy(mine, globals, sizeof mine);
-    std::memcpy(globals, exceptions_, sizeof mine);
+    std::memcpy(mine, threads_exceptions_, sizeof mine);
+    std::memcpy(threads_exceptions_, exceptions_, sizeof mine);
     std::memcpy(exceptions_, mine, sizeof mine);
-    errno_ = std::exchange(errno, errno_);
+    errno_ = std::exchange(threads_errno_, errno_);
   }
 
  private:
+  void* const threads_exceptions_ = abi::__cxa_get_globals();
+  int& threads_errno_ = errno;
   unsigned char exceptions_[2 * sizeof(void*)] = {};
   int errno_ = 0;
 };

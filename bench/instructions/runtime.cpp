@@ -115,6 +115,14 @@ rm::task<> hand_over(std::size_t count) {
   });
 }
 
+#if RINGMILL_HAS_FIBERS
+rm::task<> fiber_round_trips(std::size_t count) {
+  co_await rm::fiber([count] {
+    for (std::size_t i = 0; i < count; ++i) rm::fiber_await(rm::yield());
+  });
+}
+#endif
+
 template <auto Task>
 void on_a_loop(std::size_t count) {
   run_still(Task(count));
@@ -123,10 +131,15 @@ void on_a_loop(std::size_t count) {
 }  // namespace
 
 std::vector<scenario> runtime_scenarios() {
-  return {{"await_child", on_a_loop<await_children>}, {"await_child_suspending", on_a_loop<await_suspending_children>},
-          {"spawn_join", on_a_loop<spawn_and_join>},  {"yield", on_a_loop<yield_in_turn>},
-          {"yield_alone", on_a_loop<yield_alone>},    {"with_timeout", on_a_loop<sleep_within_a_limit>},
-          {"timer_arm_cancel", arm_and_disarm},       {"channel_handover", on_a_loop<hand_over>}};
+  std::vector<scenario> all = {
+      {"await_child", on_a_loop<await_children>}, {"await_child_suspending", on_a_loop<await_suspending_children>},
+      {"spawn_join", on_a_loop<spawn_and_join>},  {"yield", on_a_loop<yield_in_turn>},
+      {"yield_alone", on_a_loop<yield_alone>},    {"with_timeout", on_a_loop<sleep_within_a_limit>},
+      {"timer_arm_cancel", arm_and_disarm},       {"channel_handover", on_a_loop<hand_over>}};
+#if RINGMILL_HAS_FIBERS
+  all.push_back({"fiber_round_trip", on_a_loop<fiber_round_trips>});
+#endif
+  return all;
 }
 
 }  // namespace bench
