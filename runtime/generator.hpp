@@ -60,7 +60,6 @@ class RINGMILL_API generator_base {
     cut_ = true;
     return *std::exchange(consumer_, nullptr);
   }
-  void wake_consumer() noexcept { consumer_->wake(); }
 
   promise_base* promise_;
   waiter* consumer_ = nullptr;

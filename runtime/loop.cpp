@@ -254,7 +254,8 @@ void loop::look_outside(time_point until) {
   resumes_until_clock_read_ = resumes_per_clock_read_;
 }
 
-void loop::wait(time_point until) {
+/// Not inlined: its frame would be made and checked in every turn.
+[[gnu::noinline]] void loop::wait(time_point until) {
   ++statistics_.waits;
   std::optional<time_point> deadline = timers_.next_deadline();
   if (until != time_point::max()) deadline = deadline ? std::min(*deadline, until) : until;

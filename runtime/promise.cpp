@@ -62,33 +62,23 @@ const promise_base* promise_base::awaited_by() const noexcept {
   return who && who->is_coroutine() ? static_cast<const promise_base*>(who) : nullptr;
 }
 
-void promise_base::run() noexcept {
-  bool cut_off = false;
-  if (why_cancelled_) {
-    cut_off = state_ == state::created || state_ == state::yielded || abandoned_ ||
-              (!bounced_ && !operations_->must_resume(awaiter_));
-  }
-  if (cut_off) {
-    destroy_cancelled();
-    return;
-  }
-  bounced_ = false;
-  resume();
-  if (state_ != state::suspended) tell_owner();
+/// It is under cancellation: is there nothing that it has to go on with?
+bool promise_base::is_cut_off() const noexcept {
+  return state_ == state::created || state_ == state::yielded || abandoned_ ||
+         (!bounced_ && !operations_->must_resume(awaiter_));
 }
 
-void promise_base::tell_owner() noexcept {
+waiter* promise_base::tell_owner() noexcept {
   switch (owner_) {
     case owner::slot:
-      slot_->waiter_->wake();
-      break;
+      return slot_->waiter_;
     case owner::nursery:
       nursery_->child_ended(*this);
-      break;
+      return nullptr;
     case owner::generator:
-      generator_->wake_consumer();
-      break;
+      return generator_->consumer_;
   }
+  __builtin_unreachable();
 }
 
 void promise_base::destroy_frame() noexcept {

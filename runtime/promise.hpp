@@ -1,8 +1,8 @@
 // The state machine of a coroutine: started, suspended, woken, resumed or destroyed, ended.
 //
-// Only two places resume a coroutine: the loop, when it pops it from the ready queue, and an awaiting parent, which
-// starts its child inside its own await. `final_suspend` only marks the end: whoever resumed reads the mark and tells
-// the one who waits. So no frame is ever destroyed from inside itself.
+// Only two places resume a coroutine: the loop, when it pops it from the ready queue or what it awaited has just ended
+// there, and an awaiting parent, which starts its child inside its own await. `final_suspend` only marks the end:
+// whoever resumed reads the mark and goes on with the one who waits. So no frame is ever destroyed from inside itself.
 #pragma once
 
 #include <bit>
@@ -133,9 +133,33 @@ class RINGMILL_API promise_base : public waiter {
     handle().resume();
     thread.running = outer;
   }
-  /// The loop has popped it: resume it, or destroy it if a cancel got through, and tell its owner if that was the end.
-  void run() noexcept;
-  void tell_owner() noexcept;
+  /// The loop has popped it: goes on with it, and if that was its end with the coroutine that awaits it.
+  void run() noexcept {
+    // A loop, not a recursion: of a chain of tasks that await each other one may end after the other. Under
+    // cancellation each goes through the queue: what the request has woken there may lie in the next one's frame, and
+    // comes first.
+    promise_base* task = this;
+    while (waiter* const next = task->go_on()) {
+      if (task->why_cancelled_ || !next->is_coroutine() || next->is_woken() || !take_inline_budget()) {
+        next->wake();
+        return;
+      }
+      task = static_cast<promise_base*>(next);
+    }
+  }
+  /// Resumes it, or destroys it if a cancel got through. Gives the one who awaits it if it has ended by itself: he is
+  /// to be woken. In all other cases whoever has to know has been told.
+  waiter* go_on() noexcept {
+    if (why_cancelled_ && is_cut_off()) {
+      destroy_cancelled();
+      return nullptr;
+    }
+    bounced_ = false;
+    resume();
+    return state_ == state::suspended ? nullptr : tell_owner();
+  }
+  bool is_cut_off() const noexcept;
+  waiter* tell_owner() noexcept;
   void destroy_cancelled() noexcept;
   void destroy_frame() noexcept;
   void suspended() noexcept {
@@ -147,8 +171,8 @@ class RINGMILL_API promise_base : public waiter {
 
   state state_ = state::created;
   owner owner_ = owner::slot;
-  bool abandoned_ : 1 = false;  ///< woken to be destroyed
-  bool bounced_ : 1 = false;    ///< its awaiter was ready, but the budget was used up
+  bool abandoned_ = false;  ///< woken to be destroyed
+  bool bounced_ = false;    ///< its awaiter was ready, but the budget was used up
   union {
     task_base* slot_ = nullptr;
     nursery* nursery_;

@@ -1,10 +1,14 @@
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
+#include <ringmill/runtime/cancel_scope.hpp>
 #include <ringmill/runtime/event.hpp>
+#include <ringmill/runtime/generator.hpp>
 #include <ringmill/runtime/nursery.hpp>
 #include <ringmill/runtime/sleep.hpp>
 #include <ringmill/runtime/testing.hpp>
@@ -236,6 +240,86 @@ TEST_CASE("awaits that complete inside of the call give way to others too") {
     CHECK(awaits < 1000);
   };
   run(body());
+}
+
+TEST_CASE("a task goes on in the turn in which the suspended task that it awaits ends") {
+  auto child = []() -> rm::task<> { co_await rm::yield(); };
+  auto values = []() -> rm::async_generator<int> {
+    co_await rm::yield();
+    co_yield 7;
+  };
+  auto body = [&]() -> rm::task<> {
+    const rm::loop_statistics& counted = rm::loop::current().statistics();
+    const std::uint64_t start = counted.turns;
+    co_await child();
+    CHECK(counted.turns == start + 1);
+    rm::async_generator<int> numbers = values();
+    const std::optional<int> number = co_await numbers.next();
+    CHECK(number == 7);
+    CHECK(counted.turns == start + 2);
+  };
+  run(body());
+}
+
+namespace {
+
+/// A chain of tasks that await each other, the last of which waits for an event, and one that counts how many of them
+/// end while it waits for its turn.
+class ending_chain {
+ public:
+  static constexpr int length = 1000;
+
+  rm::task<> link(int below) {
+    const support::tracked here(alive);
+    if (below == 0) {
+      waiting = true;
+      co_await end.wait();
+    } else {
+      co_await link(below - 1);
+    }
+  }
+  /// Gives the most that ended in one turn.
+  rm::task<int> watch() {
+    int most = 0;
+    for (int before = alive; before > 0; before = alive) {
+      co_await rm::yield();
+      most = std::max(most, before - alive);
+    }
+    co_return most;
+  }
+
+  rm::event end;
+  bool waiting = false;
+  int alive = 0;
+};
+
+}  // namespace
+
+TEST_CASE("a chain of suspended tasks that ends, or is cancelled, gives way to others") {
+  for (const bool is_cancelled : {false, true}) {
+    CAPTURE(is_cancelled);
+    ending_chain chain;
+    rm::nursery group;
+    auto body = [&]() -> rm::task<> {
+      int most = 0;
+      rm::cancel_scope scope;
+      co_await group.run([&]() -> rm::task<> {
+        group.start([&]() -> rm::task<> { co_await scope.run(chain.link(ending_chain::length - 1)); });
+        while (!chain.waiting) co_await rm::yield();
+        CHECK(chain.alive == ending_chain::length);
+        if (is_cancelled) {
+          scope.cancel();
+        } else {
+          chain.end.set();
+        }
+        most = co_await chain.watch();
+      });
+      CHECK(chain.alive == 0);
+      CHECK(most < 200);
+      if (!is_cancelled) CHECK(most > 100);  // not a turn for each
+    };
+    run(body());
+  }
 }
 
 TEST_CASE("a task that awaits nothing but what is ready is cut off all the same") {
