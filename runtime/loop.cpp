@@ -240,26 +240,32 @@ void loop::run_tasks() noexcept {
 void loop::look_outside(time_point until) {
   if (!ready_.empty() || has_posted()) {
     driver_.poll();
-    if (resumes_until_clock_read_ > 0) return;
-    const time_point before = detail::this_thread.coarse_now;
-    fire_timers();
-    adapt_clock_reads(detail::this_thread.coarse_now - before);
-  } else if (until == time_point::min()) {
-    driver_.poll();
-    fire_timers();
+    if (resumes_until_clock_read_ <= 0) look_at_clock();
   } else {
     wait(until);
-    fire_timers();
   }
+}
+
+// These two are not inlined: their frames would be made in every turn.
+
+[[gnu::noinline]] void loop::look_at_clock() noexcept {
+  const time_point before = detail::this_thread.coarse_now;
+  fire_timers();
+  adapt_clock_reads(detail::this_thread.coarse_now - before);
   resumes_until_clock_read_ = resumes_per_clock_read_;
 }
 
-/// Not inlined: its frame would be made and checked in every turn.
 [[gnu::noinline]] void loop::wait(time_point until) {
-  ++statistics_.waits;
-  std::optional<time_point> deadline = timers_.next_deadline();
-  if (until != time_point::max()) deadline = deadline ? std::min(*deadline, until) : until;
-  driver_.wait(deadline);
+  if (until == time_point::min()) {
+    driver_.poll();
+  } else {
+    ++statistics_.waits;
+    std::optional<time_point> deadline = timers_.next_deadline();
+    if (until != time_point::max()) deadline = deadline ? std::min(*deadline, until) : until;
+    driver_.wait(deadline);
+  }
+  fire_timers();
+  resumes_until_clock_read_ = resumes_per_clock_read_;
 }
 
 void loop::fire_timers() noexcept {

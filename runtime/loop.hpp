@@ -158,6 +158,7 @@ class RINGMILL_API loop {
   void run_until(const bool& over, bool is_cancelled);
   void run_tasks() noexcept;
   void look_outside(time_point until);
+  void look_at_clock() noexcept;
   void wait(time_point until);
   void fire_timers() noexcept;
   static void log_lost(const std::exception_ptr& error) noexcept;
