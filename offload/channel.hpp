@@ -108,8 +108,9 @@ class RINGMILL_API host_channel {
   /// There is one more, right or wrong.
   bool has_answer() const noexcept { return protocol_.has_answer(); }
 
-  /// Before each wait on `futex_word` for a change from `expected()`: says that a wake is wanted, one. Look with
-  /// `has_answer` after it. While awake, each answer saves the worker a system call.
+  /// Before each wait on `futex_word` for a change from `expected()` but the first: says that a wake is wanted, one.
+  /// Look with `has_answer` after it. While awake, each answer saves the worker a system call. A new channel has said
+  /// it.
   void announce_sleep() noexcept { protocol_.announce_sleep(); }
   const std::uint32_t* futex_word() const noexcept;
   std::uint32_t expected() const noexcept { return protocol_.expected(); }

@@ -55,14 +55,15 @@ struct checked_answer {
   std::uint64_t needed = 0;
 };
 
-/// The host's end. Made before the worker starts.
+/// The host's end. Made before the worker starts, and asleep until the first answer: a worker that is ready before the
+/// host goes on rings all the same.
 template <class Memory>
 class host_protocol {
  public:
   static constexpr std::uint32_t window = Memory::ring_entries;
 
   host_protocol(request_page_of<Memory>& requests, response_page_of<Memory>& responses, std::uint32_t generation,
-                output_places places) noexcept
+                output_places places)
       : requests_(requests),
         responses_(responses),
         worker_asleep_(responses.worker_asleep),
@@ -70,6 +71,7 @@ class host_protocol {
         places_(places) {
     requests_.generation = generation;
     requests_.output_capacity = places.large().length;
+    announce_sleep();
   }
 
   /// Calls without an answer. The oldest has the number `first_unanswered`.

@@ -86,7 +86,6 @@ void worker_slot::expect_soon(duration patience) noexcept {
 void worker_slot::is_here() noexcept { loop::current().disarm(alarm_); }
 
 void worker_slot::watch() {
-  channel->announce_sleep();
   errors->watch();
   if (doorbell) {
     bell_ = std::make_unique<doorbell_watch>(*this);

@@ -1,5 +1,6 @@
 #include <doctest/doctest.h>
 
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -64,6 +65,23 @@ TEST_CASE("a worker can neither write to the host's memory nor shrink its own") 
   void* mapped = mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, ends.host.request_memory(), 0);
   CHECK(mapped == MAP_FAILED);
   CHECK(ftruncate(ends.host.response_memory(), 0) != 0);
+}
+
+TEST_CASE("a worker that is ready before the host waits for it rings all the same, once") {
+  const rm::fd doorbell(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  const auto rings = [&] {
+    std::uint64_t count = 0;
+    return read(doorbell.number(), &count, sizeof count) == sizeof count ? count : 0;
+  };
+  host_channel host(capacity, capacity, 1);
+  worker_channel worker(host.request_memory(), host.response_memory(), doorbell.number());
+  worker.announce_ready();
+  CHECK(rings() == 1);
+  REQUIRE(host.take().has_value());
+  REQUIRE(host.reserve(0) != nullptr);
+  host.post(5, 0);
+  worker.answer(worker.next(), response_status::value);
+  CHECK(rings() == 0);  // the host is awake
 }
 
 TEST_CASE("an answer that nobody asked for is a violation") {

@@ -137,25 +137,30 @@ TEST_CASE("a call that crashes is found in its chunk, and all others have their 
   });
 }
 
-TEST_CASE("a call that hangs is found in its chunk by the run_timeout") {
+// That it is the only one that is late, tests/sim/pool_pace_test.cpp shows: here any call may wait longer than that for
+// a processor.
+TEST_CASE("a call that hangs is found in its chunk by the run_timeout, and each call has one outcome") {
   on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(two_workers());
-    int right = 0;
-    int late = 0;
+    std::set<std::size_t> right;
+    std::set<std::size_t> late;
+    std::size_t outcomes = 0;
     const auto options = rm::map_options().call(rm::call_options().run_timeout(30ms));
     co_await pool.map_each<&hang_at_50>(
         numbers(300),
         [&](rm::completion<int> done) {
+          ++outcomes;
           try {
-            static_cast<void>(done.outcome().value());
-            ++right;
+            const int value = done.outcome().value();
+            if (value == static_cast<int>(done.index())) right.insert(done.index());
           } catch (const rm::deadline_exceeded&) {
-            if (done.index() == 50) ++late;
+            late.insert(done.index());
           }
         },
         options);
-    CHECK(right == 299);
-    CHECK(late == 1);
+    CHECK(outcomes == 300);
+    CHECK(right.size() + late.size() == 300);
+    CHECK(late.contains(50));
   });
 }
 

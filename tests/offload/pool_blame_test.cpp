@@ -340,7 +340,10 @@ TEST_CASE("five hundred crashes in a row leave no process, descriptor or mapping
     const auto before = mappings();
     int crashed = 0;
     for (int i = 0; i < 500; ++i) {
-      const std::string how = co_await failure_of<&crash>(pool, plain);
+      // On a busy machine all of them may take half a minute, a tenth of a second each. One that takes longer than this
+      // has been waiting for start_timeout.
+      auto failure = rm::with_timeout(5s, failure_of<&crash>(pool, plain));
+      const std::string how = co_await std::move(failure);
       if (how == "crashed") ++crashed;
     }
     co_await pool.run<&pid>();

@@ -90,12 +90,15 @@ class small_host {
     if (!request_memory_ || !response_memory_ || !error_ || !bell_) throw std::runtime_error("no memory");
     requests_ = offload::mapping(request_memory_.number(), offload::page_size + capacity, true);
     responses_ = offload::mapping(response_memory_.number(), offload::output_places::large_offset + capacity, false);
+    responses_.make_writable(offload::page_size);
     protocol_.emplace(*reinterpret_cast<offload::request_page*>(requests_.data()),
-                      *reinterpret_cast<const offload::response_page*>(responses_.data()), 1U,
+                      *reinterpret_cast<offload::response_page*>(responses_.data()), 1U,
                       offload::output_places(capacity));
     const std::array<int, 4> descriptors = {request_memory_.number(), response_memory_.number(), error_.number(),
                                             bell_.number()};
-    if (!zygote_.spawn(offload::zygote_message(), descriptors)) throw std::runtime_error("no worker");
+    offload::zygote_message wanted;
+    wanted.has_doorbell = 1;
+    if (!zygote_.spawn(wanted, descriptors)) throw std::runtime_error("no worker");
   }
 
   /// Posts `count` calls, as many at a time as there is room for, and checks their answers.
@@ -112,7 +115,6 @@ class small_host {
         std::uint64_t rings = 0;
         rm::ring::current().backend().ipc().read_at_once(bell_.number(), &rings, sizeof rings);
       }
-      protocol_->announce_awake();
     }
   }
 

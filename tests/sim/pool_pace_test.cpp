@@ -1,0 +1,98 @@
+// How long a pool takes for its crashes and its deadlines, in virtual time: on a real machine a process may wait for a
+// processor as long as the others like, and a pool that stands still for a second looks the same.
+#include <doctest/doctest.h>
+
+#include <chrono>
+#include <cstddef>
+#include <numeric>
+#include <vector>
+
+#include <ringmill/io/sim/search.hpp>
+#include <ringmill/io/sim/world.hpp>
+#include <ringmill/offload/map.hpp>
+#include <ringmill/ringmill.hpp>
+
+#include "pool_program.hpp"
+#include "seeds.hpp"
+
+namespace rm = ringmill;
+namespace sim = ringmill::sim;
+using namespace std::chrono_literals;
+using namespace sim_tests;
+
+namespace {
+
+void demand(bool is_so, const char* otherwise) {
+  if (!is_so) throw std::logic_error(otherwise);
+}
+
+sim::options no_faults(std::uint64_t) { return sim::options(); }
+
+int hang_at_50(int n) {
+  if (n == 50) sim::compute_for(1h);
+  return n;
+}
+
+/// Less than the shortest time that a pool waits for anything but its processes: 10 ms, after a shortage.
+constexpr auto most_for_a_crash = 5ms;
+
+rm::task<> crash_again_and_again(sim::host& machine) {
+  const call_book book;
+  rm::process_pool pool(rm::pool_options().workers(1).quarantine(rm::duration(0)));
+  int descriptors = 0;
+  for (int count = 0; count < 500; ++count) {
+    bool has_crashed = false;
+    try {
+      co_await rm::with_timeout(most_for_a_crash, pool.run<&always_crashes>(call_book::current().next_id()));
+    } catch (const rm::worker_crashed&) {
+      has_crashed = true;
+    }
+    demand(has_crashed, "a call that crashes has given a value");
+    const int id = call_book::current().next_id();
+    if (count % 50 == 0) {  // the next worker is there, and nothing is left of those before it
+      const int answer = co_await rm::with_timeout(most_for_a_crash, pool.run<&square>(id, 0));
+      demand(answer == id * id, "a wrong value");
+      if (count == 0) descriptors = machine.descriptors();
+      demand(machine.descriptors() == descriptors, "a crash has left descriptors open");
+    }
+  }
+  demand(pool.stats().crashes[11] == 500, "crashes are counted wrongly");
+}
+
+rm::task<> map_with_one_that_hangs() {
+  rm::process_pool pool(rm::pool_options().workers(2));
+  std::vector<int> numbers(300);
+  std::iota(numbers.begin(), numbers.end(), 0);
+  int right = 0;
+  int late = 0;
+  const auto how = rm::map_options().call(rm::call_options().run_timeout(30ms));
+  co_await rm::with_timeout(1s, pool.map_each<&hang_at_50>(
+                                    numbers,
+                                    [&](rm::completion<int> done) {
+                                      try {
+                                        right += done.outcome().value() == static_cast<int>(done.index()) ? 1 : 0;
+                                      } catch (const rm::deadline_exceeded&) {
+                                        if (done.index() == 50) ++late;
+                                      }
+                                    },
+                                    how));
+  demand(right == 299, "a call has paid for another in its chunk");
+  demand(late == 1, "the call that hangs was not found");
+}
+
+}  // namespace
+
+TEST_CASE("each of five hundred crashes in a row takes no longer than its processes") {
+  check_seeds("pool, crash after crash", 20, &no_faults, [](sim::world& world) {
+    sim::simulate_workers(world);
+    sim::host& machine = world.host("one");
+    machine.start(&crash_again_and_again, std::ref(machine));
+  });
+}
+
+TEST_CASE("a call that hangs is the only one of its chunk that a run_timeout ends") {
+  check_seeds("pool, one call hangs", 100, &no_faults, [](sim::world& world) {
+    sim::simulate_workers(world);
+    world.host("one").start(&map_with_one_that_hangs);
+  });
+}
