@@ -3,11 +3,13 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #include <cerrno>
 #include <utility>
 
+#include <ringmill/io/sim/detail/file_place.hpp>
 #include <ringmill/io/sim/detail/file_tree.hpp>
 #include <ringmill/io/sim/detail/path_walk.hpp>
 #include <ringmill/io/sim/memory_file_system.hpp>
@@ -15,6 +17,7 @@
 namespace ringmill::sim {
 
 using detail::file_node;
+using detail::file_place;
 using detail::found_path;
 using detail::last_link;
 using detail::last_part;
@@ -35,6 +38,7 @@ int memory_file_system::find_place(path_from where, bool for_directory, found_pa
 }
 
 void memory_file_system::add_name(const found_path& where, const node_ptr& node) {
+  const bool is_first = node->is_removed();
   where.directory->names.insert_or_assign(where.name, node);
   ++node->links;
   if (node->is_directory()) {
@@ -45,6 +49,8 @@ void memory_file_system::add_name(const found_path& where, const node_ptr& node)
   node->changed = clock_();
   touch(*where.directory);
   tree_->journal.add({name_change(where.directory, where.name, node)}, false);
+  if (!is_first) tell(*node, IN_ATTRIB);  // it has one more link
+  tell_in(*where.directory, where.name, *node, IN_CREATE);
 }
 
 void memory_file_system::remove_name(const found_path& where) {
@@ -58,6 +64,9 @@ void memory_file_system::remove_name(const found_path& where) {
   }
   node.changed = clock_();
   touch(*where.directory);
+  for (open_file* const each : node.opened) {
+    if (each->place_ && each->place_->is(where.directory, where.name)) each->place_->is_gone = true;
+  }
   release(node);
 }
 
@@ -116,6 +125,9 @@ int memory_file_system::remove_file(const found_path& at) {
   if (const int result = fault(disk_access::change_of_names); result < 0) return result;
   tree_->journal.add({name_change(at.directory, at.name, nullptr)}, false);
   remove_name(at);
+  tell(*at.node, IN_ATTRIB);  // it has one link less
+  tell_if_gone(*at.node, file_place(at.directory, at.name));
+  tell_in(*at.directory, at.name, *at.node, IN_DELETE);
   return 0;
 }
 
@@ -129,6 +141,8 @@ int memory_file_system::remove_directory(const found_path& at) {
   if (const int result = fault(disk_access::change_of_names); result < 0) return result;
   tree_->journal.add({name_change(at.directory, at.name, nullptr)}, false);
   remove_name(at);
+  tell_if_gone(*at.node, file_place(at.directory, at.name));
+  tell_in(*at.directory, at.name, *at.node, IN_DELETE);
   return 0;
 }
 
@@ -165,15 +179,18 @@ int check_rename(const found_path& from, const found_path& to, unsigned flags) {
   return to.node && !exchanges ? check_kinds(*from.node, *to.node) : 0;
 }
 
-/// A directory has come from `from` to `to`.
-void moved(const detail::node_ptr& node, const found_path& from, const found_path& to) {
+}  // namespace
+
+/// It has come from `from` to `to`; those who have it open by that name have it open by the new one.
+void memory_file_system::moved(const node_ptr& node, const found_path& from, const found_path& to) {
+  for (open_file* const each : node->opened) {
+    if (each->place_ && each->place_->is(from.directory, from.name)) *each->place_ = file_place(to.directory, to.name);
+  }
   if (!node->is_directory()) return;
   --from.directory->links;
   ++to.directory->links;
   node->parent = to.directory;
 }
-
-}  // namespace
 
 int memory_file_system::rename(path_from from, path_from to, unsigned flags) {
   if ((flags & ~known_flags) != 0 || flags == known_flags) return -EINVAL;
@@ -192,6 +209,13 @@ int memory_file_system::rename(path_from from, path_from to, unsigned flags) {
   old_place.node->changed = clock_();
   touch(*old_place.directory);
   touch(*new_place.directory);
+  if ((flags & RENAME_EXCHANGE) != 0) {
+    tell_of_move(old_place, new_place, nullptr);
+    tell_of_move(new_place, old_place, nullptr);
+    return 0;
+  }
+  tell_of_move(old_place, new_place, new_place.node.get());
+  if (new_place.node) tell_if_gone(*new_place.node, file_place(new_place.directory, new_place.name));
   return 0;
 }
 

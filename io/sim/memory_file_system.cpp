@@ -1,6 +1,7 @@
 #include <ringmill/io/sim/memory_file_system.hpp>
 
 #include <fcntl.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <memory>
 #include <utility>
 
+#include <ringmill/io/sim/detail/file_place.hpp>
 #include <ringmill/io/sim/detail/file_tree.hpp>
 #include <ringmill/io/sim/detail/path_walk.hpp>
 
@@ -15,6 +17,7 @@ namespace ringmill::sim {
 
 using detail::file_content;
 using detail::file_node;
+using detail::file_place;
 using detail::found_path;
 using detail::last_link;
 
@@ -32,7 +35,7 @@ void memory_file_system::touch(file_node& node) const { node.modified = node.cha
 
 /// When nobody can reach it any more it takes no room.
 void memory_file_system::release(file_node& node) {
-  if (node.links > 0 || node.opens > 0) return;
+  if (node.links > 0 || !node.opened.empty()) return;
   used_ -= node.content.pages();
   node.content.drop();
 }
@@ -49,13 +52,23 @@ int memory_file_system::walk(path_from where, last_link last, found_path& found)
 }
 
 /// What is there.
-int memory_file_system::find(path_from where, last_link last, node_ptr& found) const {
-  found_path at;
+int memory_file_system::find(path_from where, last_link last, found_path& at) const {
   if (const int result = walk(where, last, at); result < 0) return result;
   if (!at.node) return -ENOENT;
-  if (at.has_slash && !at.node->is_directory()) return -ENOTDIR;
+  return at.has_slash && !at.node->is_directory() ? -ENOTDIR : 0;
+}
+
+int memory_file_system::find(path_from where, last_link last, node_ptr& found) const {
+  found_path at;
+  if (const int result = find(where, last, at); result < 0) return result;
   found = std::move(at.node);
   return 0;
+}
+
+void memory_file_system::change_mode(file_node& node, const file_place& opened_by, unsigned mode) const {
+  node.mode = (node.mode & S_IFMT) | (mode & 07777);
+  node.changed = clock_();
+  tell_of(node, opened_by, IN_ATTRIB);
 }
 
 namespace {
@@ -83,9 +96,15 @@ int memory_file_system::open(path_from where, int flags, unsigned mode, open_ptr
   if (!is_new) {
     if (at.has_slash && !at.node->is_directory()) return -ENOTDIR;
     if (const int result = check_open(*at.node, flags); result < 0) return result;
-    if ((flags & O_TRUNC) != 0 && at.node->is_regular()) cut_to_nothing(*at.node);
   }
-  opened = std::make_shared<open_file>(*this, std::move(at.node), flags);
+  auto place = std::make_unique<file_place>(place_of(at));
+  const bool is_cut = !is_new && (flags & O_TRUNC) != 0 && at.node->is_regular();
+  opened = std::make_shared<open_file>(*this, at.node, flags, std::move(place));
+  opened->tell(IN_OPEN);
+  if (is_cut) {
+    cut_to_nothing(*at.node);
+    opened->tell(IN_MODIFY);
+  }
   return 0;
 }
 
@@ -125,9 +144,10 @@ int memory_file_system::status(path_from where, int flags, struct ::statx& found
 }
 
 int memory_file_system::set_mode(path_from where, unsigned mode) {
-  node_ptr node;
-  if (const int result = find(where, last_link::follow, node); result < 0) return result;
-  return open_file(*this, std::move(node), O_RDONLY).set_mode(mode);
+  found_path at;
+  if (const int result = find(where, last_link::follow, at); result < 0) return result;
+  change_mode(*at.node, place_of(at), mode);
+  return 0;
 }
 
 int memory_file_system::read_link(path_from where, std::span<char> target) {

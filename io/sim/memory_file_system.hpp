@@ -9,7 +9,7 @@
 //
 // It answers as the system calls do: zero or more, or a negated errno; tests/sim/memory_file_system_test.cpp compares
 // it with Linux. Whoever asks is root: permissions are kept, and not enforced. Deliberately not here: descriptors and
-// their number, pipes, what a device or a socket does (a name is all that they have here), watches, locks, mounts. The
+// their number, pipes, what a device or a socket does (a name is all that they have here), locks, mounts. The
 // same calls give the same answers in every run and on every machine: nothing depends on addresses, hashes or real
 // time.
 #pragma once
@@ -19,6 +19,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <ringmill/runtime/config.hpp>
 #include <ringmill/runtime/detail/functional.hpp>
@@ -32,7 +33,9 @@ namespace ringmill::sim {
 
 namespace detail {
 class file_node;
+class file_place;
 class file_tree;
+class file_watches;
 class found_path;
 enum class last_link : std::uint8_t;
 using node_ptr = std::shared_ptr<file_node>;
@@ -97,11 +100,13 @@ class RINGMILL_API memory_file_system {
   void crash(const std::function<std::uint64_t()>& random);
 
  private:
+  friend class detail::file_watches;
   friend class open_file;
   using node_ptr = detail::node_ptr;
 
   int fault(disk_access what) const { return faults_ ? -faults_(what) : 0; }
   int walk(path_from where, detail::last_link last, detail::found_path& found) const;
+  int find(path_from where, detail::last_link last, detail::found_path& at) const;
   int find(path_from where, detail::last_link last, node_ptr& found) const;
   int find_or_make(path_from where, int flags, unsigned mode, detail::found_path& found, bool& is_new);
   int find_place(path_from where, bool for_directory, detail::found_path& found) const;
@@ -113,15 +118,30 @@ class RINGMILL_API memory_file_system {
   void remove_name(const detail::found_path& where);
   void replace(const detail::found_path& from, const detail::found_path& to);
   void exchange(const detail::found_path& from, const detail::found_path& to);
+  static void moved(const node_ptr& node, const detail::found_path& from, const detail::found_path& to);
   void cut_to_nothing(detail::file_node& node);
   void touch(detail::file_node& node) const;
+  void change_mode(detail::file_node& node, const detail::file_place& opened_by, unsigned mode) const;
   void release(detail::file_node& node);
+
+  // What watchers hear of, in the order in which Linux tells it.
+  int find_watched(path_from where, bool follows, std::uint64_t& file, bool& is_directory) const;
+  detail::file_place place_of(const detail::found_path& found) const;
+  void tell(const detail::file_node& about, std::uint32_t what, std::string_view name = {},
+            std::uint32_t cookie = 0) const;
+  void tell_in(const detail::file_node& directory, const std::string& name, const detail::file_node& node,
+               std::uint32_t what, std::uint32_t cookie = 0) const;
+  void tell_of(const detail::file_node& node, const detail::file_place& opened_by, std::uint32_t what) const;
+  void tell_of_move(const detail::found_path& from, const detail::found_path& to, const detail::file_node* replaced);
+  void tell_if_gone(const detail::file_node& node, const detail::file_place& name) const;
 
   clock clock_;
   faults faults_;
   unsigned umask_ = 022;
   std::uint64_t capacity_ = UINT64_MAX;  ///< in pages
   std::uint64_t used_ = 0;               ///< in pages
+  std::uint32_t last_cookie_ = 0;        ///< of a rename, for those who watch
+  std::vector<detail::file_watches*> watches_;
   std::unique_ptr<detail::file_tree> tree_;
 };
 
@@ -129,7 +149,9 @@ class RINGMILL_API memory_file_system {
 /// share. Must not outlive its file system.
 class RINGMILL_API open_file {
  public:
-  open_file(memory_file_system& owner, detail::node_ptr node, int flags);
+  /// `place`: the name that it is opened by; null: nobody hears of it.
+  open_file(memory_file_system& owner, detail::node_ptr node, int flags,
+            std::unique_ptr<detail::file_place> place = nullptr);
   open_file(const open_file&) = delete;
   open_file& operator=(const open_file&) = delete;
   ~open_file();
@@ -160,10 +182,12 @@ class RINGMILL_API open_file {
   bool can_read() const noexcept;
   bool can_write() const noexcept;
   bool is_path_only() const noexcept;
+  void tell(std::uint32_t what) const;
 
   memory_file_system& owner_;
   detail::node_ptr node_;
   int flags_;
+  std::unique_ptr<detail::file_place> place_;
   std::int64_t position_ = 0;
   int dots_listed_ = 0;      ///< of "." and ".."
   std::string last_listed_;  ///< empty: no name yet

@@ -2,6 +2,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -10,6 +11,7 @@
 #include <limits>
 #include <utility>
 
+#include <ringmill/io/sim/detail/file_place.hpp>
 #include <ringmill/io/sim/detail/file_tree.hpp>
 #include <ringmill/io/sim/detail/path_walk.hpp>
 #include <ringmill/io/sim/memory_file_system.hpp>
@@ -48,14 +50,21 @@ std::size_t fitting(const file_content& content, std::uint64_t offset, std::size
 
 }  // namespace
 
-open_file::open_file(memory_file_system& owner, detail::node_ptr node, int flags)
-    : owner_(owner), node_(std::move(node)), flags_(flags) {
-  ++node_->opens;
+open_file::open_file(memory_file_system& owner, detail::node_ptr node, int flags,
+                     std::unique_ptr<detail::file_place> place)
+    : owner_(owner), node_(std::move(node)), flags_(flags), place_(std::move(place)) {
+  node_->opened.push_back(this);
 }
 
 open_file::~open_file() {
-  --node_->opens;
+  std::erase(node_->opened, this);
+  tell(can_write() ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
+  if (place_) owner_.tell_if_gone(*node_, *place_);
   owner_.release(*node_);
+}
+
+void open_file::tell(std::uint32_t what) const {
+  if (place_ && !is_path_only()) owner_.tell_of(*node_, *place_, what);
 }
 
 unsigned open_file::mode() const noexcept { return node_->mode; }
@@ -74,7 +83,10 @@ std::int64_t open_file::read(std::span<std::byte> to, std::int64_t offset) {
   if (at_position) offset = position_;
   to = to.first(std::min(to.size(), most_bytes));
   const std::size_t got = node_->content.read(static_cast<std::uint64_t>(offset), to);
-  if (got > 0) node_->accessed = owner_.clock_();
+  if (got > 0) {
+    node_->accessed = owner_.clock_();
+    tell(IN_ACCESS);
+  }
   if (at_position) position_ += static_cast<std::int64_t>(got);
   return static_cast<std::int64_t>(got);
 }
@@ -95,6 +107,7 @@ std::int64_t open_file::write(std::span<const std::byte> from, std::int64_t offs
   owner_.used_ += content.pages_wanted(start, length);
   content.write(start, from.first(length));
   owner_.touch(*node_);
+  tell(IN_MODIFY);
   if (at_position) position_ = static_cast<std::int64_t>(start + length);
   return static_cast<std::int64_t>(length);
 }
@@ -108,6 +121,7 @@ int open_file::truncate(std::int64_t size) {
   node_->content.resize(static_cast<std::uint64_t>(size));
   owner_.used_ += node_->content.pages();
   owner_.touch(*node_);
+  tell(IN_MODIFY);
   return 0;
 }
 
@@ -128,6 +142,7 @@ int open_file::allocate(int mode, std::int64_t offset, std::int64_t length) {
   owner_.used_ += wanted;
   if (mode == 0) content.grow_to(start + count);
   owner_.touch(*node_);
+  tell(IN_MODIFY);
   return 0;
 }
 
@@ -162,8 +177,7 @@ int open_file::status(struct ::statx& found) const {
 
 int open_file::set_mode(unsigned mode) {
   if (is_path_only()) return -EBADF;
-  node_->mode = (node_->mode & S_IFMT) | (mode & 07777);
-  node_->changed = owner_.clock_();
+  owner_.change_mode(*node_, place_ ? *place_ : detail::file_place(), mode);
   return 0;
 }
 
@@ -172,6 +186,7 @@ int open_file::read_directory(std::span<std::byte> entries) {
   if (!node_->is_directory()) return -ENOTDIR;
   if (node_->is_removed()) return -ENOENT;
   if (const int result = owner_.fault(disk_access::read); result < 0) return result;
+  tell(IN_ACCESS);
   std::size_t used = 0;
   const auto put = [&](const std::string& name, const file_node& node) {
     constexpr std::size_t head = offsetof(dirent64, d_name);

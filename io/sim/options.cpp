@@ -22,7 +22,7 @@ constexpr std::array<kind_of_fault, fault_kinds> kinds = {{
     {"slow_loopback", 200},    {"stalled_host", 5},       {"disk_error", 20},       {"disk_full", 20},
     {"short_disk_read", 200},  {"short_disk_write", 200}, {"no_process", 100},      {"process_crash", 5},
     {"process_hang", 2},       {"process_stall", 5},      {"ignored_signal", 300},  {"worker_lie", 20},
-    {"wall_clock_jump", 100},  {"clock_jump", 0},         {"no_memory", 0},
+    {"wall_clock_jump", 100},  {"watch_overflow", 20},    {"clock_jump", 0},        {"no_memory", 0},
 }};
 
 constexpr std::size_t first_of_disks = static_cast<std::size_t>(fault::disk_error);

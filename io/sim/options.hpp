@@ -53,9 +53,10 @@ enum class fault : std::uint8_t {
   ignored_signal,     ///< a SIGTERM does nothing
   worker_lie,         ///< a worker of a pool writes an answer that no worker writes
   wall_clock_jump,    ///< somebody sets a host's time of day, up to a day forwards or back
-  clock_jump,         ///< a host does not run for seconds, or an hour, as after a suspend: deadlines are long over. In no
-                      ///< swarm
-  no_memory,          ///< for a coroutine's frame: std::bad_alloc at the call. In no swarm
+  watch_overflow,     ///< events of watched files are lost: their queue was full, and says so
+  clock_jump,  ///< a host does not run for seconds, or an hour, as after a suspend: deadlines are long over. In no
+               ///< swarm
+  no_memory,   ///< for a coroutine's frame: std::bad_alloc at the call. In no swarm
 };
 inline constexpr std::size_t fault_kinds = static_cast<std::size_t>(fault::no_memory) + 1;
 

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include <ringmill/io/sim/random.hpp>
 #include <ringmill/runtime/log.hpp>
 
 namespace ringmill::sim {
@@ -101,6 +102,7 @@ sweep_report sweep(std::uint64_t first, std::uint64_t count, const std::function
       found.events += one.events;
       found.operations += one.operations;
       found.length += one.length;
+      found.hash = detail::mix(found.hash ^ one.hash);
       if (alone) {
         std::fprintf(stderr, "%sseed %llu has passed\n", one.trace.c_str(), static_cast<unsigned long long>(seed));
       }

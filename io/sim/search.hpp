@@ -26,6 +26,7 @@ class sweep_report {
   std::uint64_t events = 0;      ///< of all runs
   std::uint64_t operations = 0;  ///< entries submitted and completions
   duration length{};             ///< in virtual time, of all runs
+  std::uint64_t hash = 0;        ///< of all runs: the same on every compiler and machine
   std::optional<std::uint64_t> failed_seed;
   std::string text;  ///< of the failure, and of the same one with as few faults as it takes
 

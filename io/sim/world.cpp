@@ -11,7 +11,7 @@ namespace ringmill::sim {
 const std::string& host::name() const noexcept { return machine_.name(); }
 address host::at(std::uint16_t port) const { return *address::parse(machine_.address(), port); }
 void host::begin(task<> program, bool is_main) { machine_.begin(std::move(program), is_main); }
-void host::crash() { machine_.ask_to_crash(); }
+void host::crash() { machine_.crash_again(); }
 memory_file_system& host::disk() noexcept { return machine_.disk(); }
 void host::signal(int number) { machine_.signal(number); }
 bool host::is_up() const noexcept { return machine_.is_up(); }

@@ -71,7 +71,7 @@ class RINGMILL_API host {
 
   /// Stops everything on it at once, before the next turn of any host: peers find their connections reset, its tasks
   /// are cancelled and what they still send goes nowhere. `start` boots it again, with nothing of what was there but
-  /// its disk.
+  /// its disk. A crash while it still goes down takes what was started meanwhile.
   void crash();
   /// Its disk, which stays when it crashes: of what was not synced some is left and some is not, as the seed says. For
   /// looking at it from outside, and for putting something there before its programs begin.

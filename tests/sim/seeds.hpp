@@ -44,8 +44,9 @@ inline void check_seeds(const char* name, std::uint64_t count, sim::options (*ho
   INFO(found.text);
   CHECK(found.has_passed());
   const double events = static_cast<double>(found.events);
-  std::printf("%-32s %8llu seeds %12.0f events %10.0f events a second %8.2f s\n", name,
-              static_cast<unsigned long long>(found.runs), events, events / took.count(), took.count());
+  std::printf("%-32s %8llu seeds %12.0f events %10.0f events a second %8.2f s, hash %016llx\n", name,
+              static_cast<unsigned long long>(found.runs), events, events / took.count(), took.count(),
+              static_cast<unsigned long long>(found.hash));
 }
 
 /// For programs that do not expect to lose their connections.

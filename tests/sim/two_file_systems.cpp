@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <linux/falloc.h>
 #include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,6 +36,25 @@ std::string text_of(std::int64_t result) {
   return result < 0 ? std::string(strerrorname_np(static_cast<int>(-result))) : std::to_string(result);
 }
 
+/// The events that a read gave, one a line. Cookies are numbered anew for each read, which has both sides of a rename.
+std::string events_in(const std::vector<std::byte>& bytes, std::int64_t size, std::size_t& count) {
+  std::map<std::uint32_t, std::size_t> cookies = {{0, 0}};
+  std::string text;
+  inotify_event event{};
+  for (std::int64_t at = 0; at < size; at += static_cast<std::int64_t>(sizeof event + event.len)) {
+    std::memcpy(&event, bytes.data() + at, sizeof event);
+    const std::string name = event.len > 0 ? reinterpret_cast<const char*>(bytes.data() + at + sizeof event) : "";
+    const std::size_t cookie = cookies.emplace(event.cookie, cookies.size()).first->second;
+    if (name.starts_with('#')) continue;  // Linux's name for an O_TMPFILE, by its number
+    std::array<char, 20> kind{};
+    std::snprintf(kind.data(), kind.size(), "%x", event.mask);
+    text += "  watch " + std::to_string(event.wd) + ": " + kind.data() + " " + name + " of " +
+            std::to_string(event.len) + ", " + std::to_string(cookie) + "\n";
+    ++count;
+  }
+  return text;
+}
+
 std::set<std::string> names_in(const std::vector<std::byte>& entries, std::int64_t size) {
   std::set<std::string> names;
   std::uint16_t length = 0;
@@ -63,11 +83,13 @@ two_file_systems::two_file_systems(std::uint64_t seed) : random_(seed), disk_([]
     disk_.open({"deeper", simulated_.get()}, O_RDONLY | O_DIRECTORY, 0, below);
     simulated_ = below;
   }
-  if (real_ < 0) throw std::runtime_error("no folder to compare in");
+  real_watches_ = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  if (real_ < 0 || real_watches_ < 0) throw std::runtime_error("no folder to compare in");
 }
 
 two_file_systems::~two_file_systems() {
   for (const open_pair& file : files_) ::close(file.real);
+  ::close(real_watches_);
   ::close(real_);
 }
 
@@ -117,7 +139,9 @@ std::string two_file_systems::a_target() {
   return path.find("..") == path.rfind("..") ? path : "a";  // one level up at most
 }
 
-bool two_file_systems::step() {
+bool two_file_systems::step() { return (one_in(8) ? watch_something() : call_something()) && same_events(); }
+
+bool two_file_systems::call_something() {
   switch (below(10)) {
     case 0:
     case 1:
@@ -310,6 +334,33 @@ bool two_file_systems::look_at_name() {
       return same(or_errno(::fchmodat(real_, path.c_str(), mode, 0)), disk_.set_mode(place, mode));
     }
   }
+}
+
+bool two_file_systems::watch_something() {
+  if (one_in(4)) {
+    const int watch = static_cast<int>(below(40));
+    note("end watch " + std::to_string(watch));
+    return same(or_errno(::inotify_rm_watch(real_watches_, watch)), watches_.remove(watch));
+  }
+  std::string path = a_path();
+  if (path.empty() || path.find("..") != std::string::npos || one_in(4)) path = ".";
+  const std::uint32_t flags[] = {0, 0, 0, IN_DONT_FOLLOW, IN_ONLYDIR, IN_MASK_ADD, IN_MASK_CREATE};
+  const std::uint32_t events = (one_in(6) ? 1U << below(12) : std::uint32_t{IN_ALL_EVENTS}) | flags[below(7)];
+  const std::string real = "/proc/self/fd/" + std::to_string(real_) + "/" + path;
+  note("watch " + path + " for " + std::to_string(events));
+  return same(or_errno(::inotify_add_watch(real_watches_, real.c_str(), events)),
+              watches_.add({path, simulated_.get()}, events));
+}
+
+bool two_file_systems::same_events() {
+  std::vector<std::byte> real(65536);
+  std::vector<std::byte> simulated(real.size());
+  std::size_t ignored = 0;
+  const std::string told = events_in(real, ::read(real_watches_, real.data(), real.size()), events_);
+  const std::string ours = events_in(simulated, watches_.read(simulated), ignored);
+  if (told == ours) return true;
+  history_.back() += " is told as:\n" + told + "and in memory as:\n" + ours;
+  return same(0, 1);
 }
 
 bool two_file_systems::compare_trees() {

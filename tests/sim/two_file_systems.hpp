@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include <ringmill/io/sim/detail/file_watches.hpp>
 #include <ringmill/io/sim/memory_file_system.hpp>
 
 #include "../support/scratch.hpp"
@@ -24,12 +25,13 @@ class two_file_systems {
   two_file_systems& operator=(const two_file_systems&) = delete;
   ~two_file_systems();
 
-  /// One random call. False if the answers differ: `report` says how.
+  /// One random call. False if the answers differ, or what those hear who watch: `report` says how.
   bool step();
   /// Do both trees have the same names, kinds, contents, and files with several names? Closes all files first.
   bool compare_trees();
   const std::string& report() const noexcept { return report_; }
   std::size_t calls_that_succeeded() const noexcept { return succeeded_; }
+  std::size_t events_seen() const noexcept { return events_; }
 
  private:
   struct open_pair {
@@ -42,6 +44,7 @@ class two_file_systems {
   bool same_folder(int real, const std::string& path);
   bool same_file(int real_folder, const std::string& name, const std::string& path);
 
+  bool call_something();
   bool open_something();
   bool close_something();
   bool use_open_file();
@@ -50,6 +53,8 @@ class two_file_systems {
   bool change_name();
   bool rename_something();
   bool look_at_name();
+  bool watch_something();
+  bool same_events();
 
   std::uint64_t below(std::uint64_t end) { return random_() % end; }
   bool one_in(std::uint64_t n) { return below(n) == 0; }
@@ -62,6 +67,9 @@ class two_file_systems {
   int real_ = -1;
   ringmill::sim::memory_file_system disk_;
   ringmill::sim::memory_file_system::open_ptr simulated_;
+  int real_watches_ = -1;
+  ringmill::sim::detail::file_watches watches_{disk_};
+  std::size_t events_ = 0;
   std::vector<open_pair> files_;
   std::vector<std::string> history_;
   std::map<std::uint64_t, std::uint64_t> inodes_;  ///< of Linux, and ours

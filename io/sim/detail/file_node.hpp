@@ -6,10 +6,15 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include <ringmill/io/sim/detail/file_content.hpp>
 #include <ringmill/runtime/detail/shared_ptr.hpp>
 #include <ringmill/runtime/driver.hpp>
+
+namespace ringmill::sim {
+class open_file;
+}
 
 namespace ringmill::sim::detail {
 
@@ -33,7 +38,7 @@ class file_node {
   unsigned mode;
   unsigned synced_mode;
   unsigned links = 0;  ///< names; of a directory "." and the ".." of those below it as well
-  unsigned opens = 0;
+  std::vector<open_file*> opened;
   duration accessed;
   duration modified;
   duration changed;

@@ -129,6 +129,15 @@ void machine::crash() {
   cancel_all();
 }
 
+/// What was started since the last crash waits for the tasks of before to end, and is lost without a beginning, as on a
+/// machine that crashes while it boots.
+void machine::crash_again() {
+  ask_to_crash();
+  for (const auto& [program, is_main] : std::exchange(to_begin_, {})) {
+    if (is_main) around_.main_ended();
+  }
+}
+
 void machine::cancel_all() {
   if (!up_) return;
   const presence here(*up_);
@@ -142,14 +151,14 @@ void machine::signal(int number) {
 
 bool machine::has_work() {
   if (!up_ || stalled_until_ > around_.around()->now()) return false;
-  if (is_dying_ || up_->kernel->is_notified() || up_->ring.has_unsubmitted()) return true;
+  if (has_ended() || up_->kernel->is_notified() || up_->ring.has_unsubmitted()) return true;
   return deadline_ && *deadline_ <= around_.around()->now();
 }
 
 std::optional<time_point> machine::next_time() {
   if (!up_) return std::nullopt;
   std::optional<time_point> next = deadline_;
-  if (up_->kernel->is_notified() || up_->ring.has_unsubmitted()) next = time_point();
+  if (has_ended() || up_->kernel->is_notified() || up_->ring.has_unsubmitted()) next = time_point();
   if (next) next = std::max(*next, stalled_until_);
   return next;
 }
@@ -166,7 +175,7 @@ void machine::turn() {
     }
     note_deadline();
   }
-  if (!is_dying_ || has_tasks()) return;
+  if (!has_ended()) return;
   go_down();
   is_dying_ = false;
   if (around_.is_ending()) to_begin_.clear();

@@ -33,7 +33,10 @@ class machine {
   int descriptors() const noexcept { return up_ ? up_->kernel->descriptors() : 0; }
 
   void begin(task<> program, bool is_main);
-  void ask_to_crash() noexcept { shall_crash_ = up_ && !is_dying_; }
+  /// Whatever runs on it now.
+  void ask_to_crash() noexcept { shall_crash_ = is_up(); }
+  /// And what was to run next.
+  void crash_again();
   void signal(int number);
   bool shall_crash() const noexcept { return shall_crash_; }
   void crash();
@@ -61,6 +64,8 @@ class machine {
   /// Makes the host's ring and loop the thread's own, whatever these were.
   class presence;
 
+  /// The last of its tasks, after a crash.
+  bool has_ended() const noexcept { return is_dying_ && !has_tasks(); }
   void boot();
   void go_down();
   /// Asked once after each time that its loop was touched, and not by each look at the host.

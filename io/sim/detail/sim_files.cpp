@@ -9,6 +9,7 @@
 #include <ringmill/io/sim/detail/file_start.hpp>
 #include <ringmill/io/sim/detail/pipe.hpp>
 #include <ringmill/io/sim/detail/sim_kernel.hpp>
+#include <ringmill/io/sim/detail/watch_queue.hpp>
 
 namespace ringmill::sim::detail {
 
@@ -90,6 +91,28 @@ int sim_files::truncate(int fd, std::int64_t size) {
   if (!what) return -EBADF;
   auto* const file = dynamic_cast<disk_file*>(what.get());
   return file ? file->opened().truncate(size) : -EINVAL;
+}
+
+int sim_files::make_watch() {
+  if (owner_.is_dead()) return -ECANCELED;
+  if (owner_.around().happens(fault::no_descriptor, owner_.host())) return -EMFILE;
+  return owner_.install(std::make_shared<watch_queue>(owner_, disk_));
+}
+
+int sim_files::add_watch(int fd, const char* path, std::uint32_t events) {
+  const file_start from(owner_, AT_FDCWD, path);
+  if (from.error() < 0) return from.error();
+  const auto what = owner_.object_of(fd);
+  if (!what) return -EBADF;
+  auto* const queue = dynamic_cast<watch_queue*>(what.get());
+  return queue ? queue->watches().add(from.where(), events) : -EINVAL;
+}
+
+int sim_files::remove_watch(int fd, int watch) {
+  const auto what = owner_.object_of(fd);
+  if (!what) return -EBADF;
+  auto* const queue = dynamic_cast<watch_queue*>(what.get());
+  return queue ? queue->watches().remove(watch) : -EINVAL;
 }
 
 int sim_files::set_mode(int fd, unsigned mode) {

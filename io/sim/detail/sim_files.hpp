@@ -36,10 +36,9 @@ class sim_files final : public file_calls {
   int set_mode(int fd, unsigned mode) override;
   int set_mode(const char* path, unsigned mode) override;
 
-  /// There are no watches.
-  int make_watch() override { return -ENOSYS; }
-  int add_watch(int, const char*, std::uint32_t) override { return -ENOSYS; }
-  int remove_watch(int, int) override { return -ENOSYS; }
+  int make_watch() override;
+  int add_watch(int fd, const char* path, std::uint32_t events) override;
+  int remove_watch(int fd, int watch) override;
 
   // The files that Unix sockets have.
 
