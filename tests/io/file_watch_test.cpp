@@ -1,7 +1,5 @@
 #include <doctest/doctest.h>
 
-#include <sys/stat.h>
-
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -20,25 +18,37 @@ using namespace std::chrono_literals;
 using rm::file_change;
 using support::make_file;
 using support::on_each_kernel;
+using support::on_each_kernel_and_simulated;
 using support::scratch;
 
+namespace {
+
+const auto for_writing = rm::file_options::write_only().create().truncate();
+
+rm::task<> write_file(std::string path, std::string text) {
+  rm::file to = co_await rm::file::open(std::move(path), for_writing);
+  co_await to.write_all(text);
+}
+
+}  // namespace
+
 TEST_CASE("what happens in a directory is told by name, and in its order") {
-  on_each_kernel([]() -> rm::task<> {
-    const scratch here;
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
     auto watch = rm::file_watch::create();
     const int number =
         watch.add(here.path(), file_change::created | file_change::closed_after_write | file_change::moved_from |
                                    file_change::moved_to | file_change::removed);
-    make_file(here / "a", "text");
-    std::filesystem::rename(here / "a", here / "b");
-    std::filesystem::remove(here / "b");
-    std::filesystem::create_directory(here / "d");
+    co_await write_file(here.path() + "/a", "text");
+    co_await rm::rename(here.path() + "/a", here.path() + "/b");
+    co_await rm::remove_file(here.path() + "/b");
+    co_await rm::create_directory(here.path() + "/d");
     const auto expect = [&](std::string name, file_change change) -> rm::task<std::uint32_t> {
       const rm::file_event event = co_await rm::with_timeout(5s, watch.next());
       CHECK(event.watch() == number);
       CHECK(event.path() == here.path());
       CHECK(event.name() == name);
-      CHECK(event.full_path() == here / name);
+      CHECK(event.full_path() == here.path() + "/" + name);
       CHECK(event.has(change));
       CHECK(event.is_directory() == (name == "d"));
       co_return event.cookie();
@@ -55,14 +65,14 @@ TEST_CASE("what happens in a directory is told by name, and in its order") {
 }
 
 TEST_CASE("next waits for what happens later") {
-  on_each_kernel([]() -> rm::task<> {
-    const scratch here;
-    make_file(here / "file", "");
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
+    co_await write_file(here.path() + "/file", "");
     auto watch = rm::file_watch::create();
-    watch.add(here / "file", file_change::modified);
+    watch.add(here.path() + "/file", file_change::modified);
     const auto change = [&]() -> rm::task<> {
       co_await rm::sleep_for(2ms);
-      make_file(here / "file", "more");
+      co_await write_file(here.path() + "/file", "more");
     };
     const auto wait = [&]() -> rm::task<rm::file_event> {
       rm::file_event event = co_await watch.next();
@@ -71,24 +81,24 @@ TEST_CASE("next waits for what happens later") {
     const auto results = co_await rm::with_timeout(5s, rm::when_all(wait(), change()));
     CHECK(std::get<0>(results).has(file_change::modified));
     CHECK(std::get<0>(results).name().empty());
-    CHECK(std::get<0>(results).full_path() == here / "file");
+    CHECK(std::get<0>(results).full_path() == here.path() + "/file");
   });
 }
 
 TEST_CASE("a watch ends when it is removed, and when its file is") {
-  on_each_kernel([]() -> rm::task<> {
-    const scratch here;
-    make_file(here / "one", "");
-    make_file(here / "two", "");
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
+    co_await write_file(here.path() + "/one", "");
+    co_await write_file(here.path() + "/two", "");
     auto watch = rm::file_watch::create();
-    const int one = watch.add(here / "one", file_change::modified);
-    const int two = watch.add(here / "two", file_change::self_removed);
+    const int one = watch.add(here.path() + "/one", file_change::modified);
+    const int two = watch.add(here.path() + "/two", file_change::self_removed);
     watch.remove(one);
     rm::file_event event = co_await rm::with_timeout(5s, watch.next());
     CHECK(event.watch() == one);
     CHECK(event.changes() == file_change::watch_ended);
-    CHECK(event.path() == here / "one");
-    std::filesystem::remove(here / "two");
+    CHECK(event.path() == here.path() + "/one");
+    co_await rm::remove_file(here.path() + "/two");
     event = co_await rm::with_timeout(5s, watch.next());
     CHECK(event.has(file_change::self_removed));
     event = co_await rm::with_timeout(5s, watch.next());
@@ -100,19 +110,19 @@ TEST_CASE("a watch ends when it is removed, and when its file is") {
 }
 
 TEST_CASE("a file that is watched twice has one watch") {
-  on_each_kernel([]() -> rm::task<> {
-    const scratch here;
-    make_file(here / "file", "");
-    std::filesystem::create_hard_link(here / "file", here / "link");
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
+    co_await write_file(here.path() + "/file", "");
+    co_await rm::create_hard_link(here.path() + "/file", here.path() + "/link");
     auto watch = rm::file_watch::create();
-    const int first = watch.add(here / "file", file_change::modified);
-    const int second = watch.add(here / "link", file_change::attributes);
+    const int first = watch.add(here.path() + "/file", file_change::modified);
+    const int second = watch.add(here.path() + "/link", file_change::attributes);
     CHECK(first == second);
-    make_file(here / "file", "not told any more");
-    REQUIRE(::chmod((here / "file").c_str(), 0600) == 0);
+    co_await write_file(here.path() + "/file", "not told any more");
+    co_await rm::create_hard_link(here.path() + "/file", here.path() + "/third");
     const rm::file_event event = co_await rm::with_timeout(5s, watch.next());
     CHECK(event.has(file_change::attributes));
-    CHECK(event.path() == here / "link");
+    CHECK(event.path() == here.path() + "/link");
   });
 }
 
@@ -146,13 +156,13 @@ TEST_CASE("too many events are an event") {
 }
 
 TEST_CASE("a next that is cancelled loses no event") {
-  on_each_kernel([]() -> rm::task<> {
-    const scratch here;
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
     auto watch = rm::file_watch::create();
     watch.add(here.path(), file_change::created);
     int got = 0;
     for (int i = 0; i < 50; ++i) {
-      make_file(here / std::to_string(i), "");
+      co_await write_file(here.path() + "/" + std::to_string(i), "");
       rm::nursery all;
       co_await all.run([&]() -> rm::task<> {
         all.start([&]() -> rm::task<> {
@@ -176,7 +186,7 @@ TEST_CASE("a next that is cancelled loses no event") {
 }
 
 TEST_CASE("a second task that awaits next is refused") {
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto watch = rm::file_watch::create();
     rm::nursery all;
     co_await all.run([&]() -> rm::task<> {
@@ -190,7 +200,7 @@ TEST_CASE("a second task that awaits next is refused") {
 
 TEST_CASE("a watch that dies while next is awaited tells the waiter") {
   const int before = support::open_descriptors();
-  on_each_kernel([]() -> rm::task<> {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
     auto watch = std::optional(rm::file_watch::create());
     std::error_code code;
     rm::nursery all;
@@ -211,28 +221,33 @@ TEST_CASE("a watch that dies while next is awaited tells the waiter") {
 }
 
 TEST_CASE("what cannot be watched is an error that names it") {
-  const scratch here;
-  auto watch = rm::file_watch::create();
-  try {
-    watch.add(here / "missing", file_change::modified);
-    FAIL("watches what is not there");
-  } catch (const std::system_error& error) {
-    CHECK(error.code() == std::errc::no_such_file_or_directory);
-    support::contains(error.what(), "watch " + (here / "missing"));
-  }
-  CHECK_THROWS_AS(watch.add(std::string("a\0b", 3), file_change::modified), std::invalid_argument);
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
+    const std::string missing = here.path() + "/missing";
+    auto watch = rm::file_watch::create();
+    try {
+      watch.add(missing, file_change::modified);
+      FAIL("watches what is not there");
+    } catch (const std::system_error& error) {
+      CHECK(error.code() == std::errc::no_such_file_or_directory);
+      support::contains(error.what(), "watch " + missing);
+    }
+    CHECK_THROWS_AS(watch.add(here.path(), rm::file_changes(0)), std::system_error);
+    CHECK_THROWS_AS(watch.remove(1), std::system_error);
+    CHECK_THROWS_AS(watch.add(std::string("a\0b", 3), file_change::modified), std::invalid_argument);
+  });
 }
 
 TEST_CASE("next waits for what the descriptor that a watch's handle was given watches already") {
-  on_each_kernel([]() -> rm::task<> {
-    const scratch here;
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
     auto made = rm::file_watch::create();
     made.add(here.path(), file_change::created);
     rm::file_watch watch;
     watch.handle() = std::move(made.handle());
     const std::optional<rm::file_event> none = co_await rm::move_on_after(1ms, watch.next());
     CHECK_FALSE(none);
-    make_file(here / "file", "");
+    co_await write_file(here.path() + "/file", "");
     const rm::file_event event = co_await rm::with_timeout(5s, watch.next());
     CHECK(event.name() == "file");
     CHECK(event.path().empty());
@@ -240,13 +255,13 @@ TEST_CASE("next waits for what the descriptor that a watch's handle was given wa
 }
 
 TEST_CASE("a watch whose handle was given a descriptor is one of that") {
-  on_each_kernel([]() -> rm::task<> {
-    const scratch here;
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    const rm::temporary_directory here = co_await rm::temporary_directory::create();
     rm::file_watch watch;
     watch.handle() = rm::fd(rm::file_watch::create().handle().release());
     watch.add(here.path(), file_change::created);
-    make_file(here / "file", "");
+    co_await write_file(here.path() + "/file", "");
     const rm::file_event event = co_await rm::with_timeout(5s, watch.next());
-    CHECK(event.full_path() == here / "file");
+    CHECK(event.full_path() == here.path() + "/file");
   });
 }
