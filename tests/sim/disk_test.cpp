@@ -70,3 +70,43 @@ TEST_CASE("what a host has synced is there after a crash, and the same seed give
   };
   CHECK(run() == run());
 }
+
+TEST_CASE("a watch whose queue is full says so once, and goes on when it was read") {
+  const auto body = []() -> rm::task<> {
+    constexpr std::size_t most = 16'384;
+    auto watch = rm::file_watch::create();
+    watch.add("/tmp", rm::file_change::created | rm::file_change::removed);
+    for (std::size_t count = 0; count < most / 2 + 10; ++count) {
+      co_await rm::create_symlink("nothing", "/tmp/link");
+      co_await rm::remove_file("/tmp/link");
+    }
+    std::size_t events = 0;
+    for (;; ++events) {
+      const rm::file_event event = co_await watch.next();
+      if (event.has(rm::file_change::overflow)) break;
+    }
+    CHECK(events == most);
+    co_await rm::create_directory("/tmp/later");
+    const rm::file_event event = co_await watch.next();
+    CHECK(event.full_path() == "/tmp/later");
+    CHECK(event.is_directory());
+  };
+  rm::run_on(sim::make_kernel(1), body());
+}
+
+TEST_CASE("events of a watch are lost when the seed says so, until it was read") {
+  const auto body = []() -> rm::task<> {
+    auto watch = rm::file_watch::create();
+    watch.add("/tmp", rm::file_change::created);
+    for (int round = 0; round < 3; ++round) {
+      for (int count = 0; count < 3; ++count) {
+        co_await rm::create_directory("/tmp/" + std::to_string(round) + std::to_string(count));
+      }
+      const rm::file_event event = co_await watch.next();
+      CHECK(event.changes() == rm::file_change::overflow);
+    }
+    const auto none = co_await rm::move_on_after(std::chrono::seconds(1), watch.next());
+    CHECK_FALSE(none);
+  };
+  rm::run_on(sim::make_kernel(1, sim::options().fault(sim::fault::watch_overflow, 1000)), body());
+}
