@@ -49,8 +49,8 @@ int file_watches::add(path_from where, std::uint32_t events) {
   return known->first;
 }
 
-int file_watches::remove(int watch) {
-  const auto which = watches_.find(watch);
+int file_watches::remove(int number) {
+  const auto which = watches_.find(number);
   if (which == watches_.end()) return -EINVAL;
   end(which);
   return 0;

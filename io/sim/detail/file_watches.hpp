@@ -36,7 +36,7 @@ class RINGMILL_API file_watches {
 
   /// inotify_add_watch(2): the number of the watch. Of the flags IN_EXCL_UNLINK and IN_ONESHOT are refused.
   int add(path_from where, std::uint32_t events);
-  int remove(int watch);
+  int remove(int number);
   /// read(2): as many events as fit; 0: there are none.
   std::int64_t read(std::span<std::byte> to);
   bool has_events() const noexcept { return !queue_.empty(); }
