@@ -6,8 +6,9 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <ringmill/io/kernel.hpp>
 #include <ringmill/io/sim/child_process.hpp>
@@ -18,8 +19,10 @@
 namespace ringmill::sim {
 
 /// A host with loopback addresses only. The clock moves when the loop waits, to what happens next; what takes place in
-/// which order, and what goes wrong, is up to the seed. `programs` are what `process::spawn` finds.
-RINGMILL_API std::unique_ptr<kernel> make_kernel(std::uint64_t seed, const options& how = options(),
-                                                 const std::map<std::string, child_program>& programs = {});
+/// which order, and what goes wrong, is up to the seed. `programs` are what `process::spawn` finds, by name;
+/// of two with one name the first.
+RINGMILL_API std::unique_ptr<kernel> make_kernel(
+    std::uint64_t seed, const options& how = options(),
+    const std::vector<std::pair<std::string, child_program>>& programs = {});
 
 }  // namespace ringmill::sim

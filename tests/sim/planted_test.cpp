@@ -398,7 +398,7 @@ program wake_lost(bool has_bug) {
     for (int number = 0; number < 3; ++number) {
       world.host("client " + std::to_string(number)).start([number, where = server.at(echo_port)]() -> rm::task<> {
         rm::tcp_stream stream = co_await connect_at_last(where);
-        for (int round = 0; round < 20; ++round) co_await exchange(stream, number, 50);
+        for (int round = 0; round < 200; ++round) co_await exchange(stream, number, 50);
       });
     }
   };

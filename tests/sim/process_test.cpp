@@ -7,6 +7,8 @@
 #include <stdexcept>
 #include <string>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include <ringmill/io/sim/kernel.hpp>
 #include <ringmill/io/sim/search.hpp>
@@ -54,7 +56,7 @@ int shell(sim::child_process& self) {
   return 127;
 }
 
-std::map<std::string, sim::child_program> linux_programs() {
+std::vector<std::pair<std::string, sim::child_program>> linux_programs() {
   return {{"cat", &cat}, {"sleep", &sleep_seconds}, {"sh", &shell}};
 }
 

@@ -10,6 +10,11 @@ import syntax
 
 BUDGET = 40_000
 EXCEPTIONS = {
+    # A world of hosts with tasks, child processes and disks, and what a sweep of many tells; the first is in the second.
+    "io/sim/search.hpp": 41_000,
+    "offload/sim_workers.hpp": 41_000,
+    # A pool, and a generator of the coroutine kind: both layers of templates come together here.
+    "offload/stream.hpp": 42_000,
     # Functions get a std::stop_token from it, as with runtime/stop_token.hpp.
     "offload/thread_pool.hpp": 44_000,
     # Its interface is std::stop_token: <stop_token> brings <thread> and <semaphore>, 11,000 lines more than a task needs,
