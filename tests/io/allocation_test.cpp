@@ -191,7 +191,7 @@ rm::task<> lose_errors() {
   } catch (const std::runtime_error&) {
   }
   try {
-    co_await rm::when_any_success(fail_soon(), fail_soon());
+    static_cast<void>(co_await rm::when_any_success(fail_soon(), fail_soon()));
   } catch (const rm::exception_group&) {
   }
   rm::nursery group;
