@@ -16,7 +16,7 @@ struct worker_start {
   int response_memory = -1;
   int errors = -1;  ///< becomes its standard error
   int doorbell = -1;
-  int buffers = -1;  ///< of the pool
+  int buffers = -1;               ///< of the pool
   std::uint64_t initializer = 0;  ///< a registered function, or 0
   const char* name = "";          ///< as `ps` shows it; at most 15 characters
 };

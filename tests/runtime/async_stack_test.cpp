@@ -16,10 +16,10 @@
 #include "../support/text.hpp"
 
 namespace rm = ringmill;
-using support::run;
 using support::contains;
 using support::line_with;
 using support::log_capture;
+using support::run;
 using namespace std::chrono_literals;
 
 namespace {

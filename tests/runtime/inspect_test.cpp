@@ -19,9 +19,9 @@
 #include "../support/text.hpp"
 
 namespace rm = ringmill;
-using support::run;
 using support::contains;
 using support::line_with;
+using support::run;
 using namespace std::chrono_literals;
 
 namespace {

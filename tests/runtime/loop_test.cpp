@@ -21,9 +21,9 @@
 #include "../support/text.hpp"
 
 namespace rm = ringmill;
-using support::run;
 using support::contains;
 using support::log_capture;
+using support::run;
 using namespace std::chrono_literals;
 
 namespace {
