@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """check_echo_and_proxy.py ECHO_SERVER TCP_PROXY: both programs from outside, the one in front of the other."""
-import re
-import signal
 import socket
 import subprocess
 import sys
 import threading
+
+from listening_program import listening_program
 
 ECHO, PROXY = sys.argv[1:3]
 DATA = bytes(range(256)) * 8000  # 2 MB: more than all buffers on the way
@@ -14,31 +14,6 @@ DATA = bytes(range(256)) * 8000  # 2 MB: more than all buffers on the way
 def check(what, condition, detail=""):
     assert condition, f"{what}: {detail}"
     print(f"ok: {what}")
-
-
-class server:
-    """A program that says where it listens; ended by SIGINT, or killed by whatever goes wrong."""
-
-    def __init__(self, *command):
-        self.program = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        line = self.program.stdout.readline()
-        match = re.fullmatch(r"listening on 127\.0\.0\.1:(\d+)\n", line)
-        assert match, f"{command} says {line!r}"
-        self.port = int(match[1])
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.program.poll() is None:
-            self.program.kill()
-            self.program.communicate()
-
-    def interrupt(self):
-        """Its exit code, and what it said."""
-        self.program.send_signal(signal.SIGINT)
-        out, err = self.program.communicate(timeout=20)
-        return self.program.returncode, out, err
 
 
 def connect(port):
@@ -70,12 +45,12 @@ def reset(connection):
 
 
 def main():
-    with server(ECHO, "0") as echo:
+    with listening_program(ECHO, "0") as echo:
         check("the echo server gives two megabytes back", round_trip(echo.port, DATA) == DATA)
         reset(connect(echo.port))
         check("and goes on after a client that resets its connection", round_trip(echo.port, b"still there") == b"still there")
 
-        with server(PROXY, "--listen", "0", "--target", f"127.0.0.1:{echo.port}") as proxy:
+        with listening_program(PROXY, "--listen", "0", "--target", f"127.0.0.1:{echo.port}") as proxy:
             check("the same through the proxy, ends included", round_trip(proxy.port, DATA) == DATA)
             results = []
             threads = [threading.Thread(target=lambda: results.append(round_trip(proxy.port, b"x" * 10_000))) for _ in range(20)]
@@ -89,7 +64,7 @@ def main():
             expected = f"21 clients, 0 of them failed; {total} bytes to the target, {total} back\n"
             check("Ctrl-C is exit code 130, and it says what it did", code == 130 and out == expected, f"{code} {out} {err}")
 
-        with server(PROXY, "--listen", "0", "--target", f"127.0.0.1:{echo.port}", "--limit", "1", "--idle", "1") as proxy:
+        with listening_program(PROXY, "--listen", "0", "--target", f"127.0.0.1:{echo.port}", "--limit", "1", "--idle", "1") as proxy:
             first = connect(proxy.port)
             first.sendall(b"first")
             check("the one client that is allowed is served", first.recv(100) == b"first")
@@ -107,7 +82,7 @@ def main():
 
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))  # bound, and not listening
-        with server(PROXY, "--listen", "0", "--target", f"127.0.0.1:{nobody.getsockname()[1]}") as proxy:
+        with listening_program(PROXY, "--listen", "0", "--target", f"127.0.0.1:{nobody.getsockname()[1]}") as proxy:
             check("a target that refuses costs the client its connection", round_trip(proxy.port, b"") == b"")
             code, out, err = proxy.interrupt()
             check("and nothing else", code == 130 and out.startswith("1 clients, 1 of them failed") and "refused" in err, out + err)

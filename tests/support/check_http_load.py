@@ -6,13 +6,14 @@ Nothing here depends on how fast the machine is: counts are compared with counts
 least as long as it says.
 """
 import json
-import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+
+from listening_program import listening_program
 
 LOAD, HELLO, ECHO = sys.argv[1:4]
 PERCENTILES = ["p50", "p90", "p99", "p99.9", "max"]
@@ -35,27 +36,6 @@ def measured(*arguments, code=0):
     done = run("--json", *arguments)
     assert done.returncode == code, f"{arguments}: {done.returncode} instead of {code}: {done.stdout}{done.stderr}"
     return json.loads(done.stdout)
-
-
-class server:
-    """One of the examples, which says where it listens."""
-
-    def __init__(self, program):
-        self.program = subprocess.Popen([program, "0"], stdout=subprocess.PIPE, text=True)
-        self.port = int(re.fullmatch(r"listening on 127\.0\.0\.1:(\d+)\n", self.program.stdout.readline())[1])
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.program.poll() is None:
-            self.program.kill()
-            self.program.communicate()
-
-    def interrupt(self):
-        """What it says at its end."""
-        self.program.send_signal(signal.SIGINT)
-        return self.program.communicate(timeout=20)[0]
 
 
 class stub:
@@ -107,15 +87,15 @@ class stub:
 
 def check_counts():
     for pipeline in (1, 16):
-        with server(HELLO) as hello:
+        with listening_program(HELLO, "0") as hello:
             url = f"http://127.0.0.1:{hello.port}/hello"
             figures = measured("--requests", 5003, "--connections", 7, "--pipeline", pipeline, url)
-            said = hello.interrupt()
+            _, said, _ = hello.interrupt()
             check(f"the server has seen the requests that were reported, {pipeline} at once",
                   said == "5003 greetings\n" and figures["requests"] == 5003 and figures["errors"] == 0, f"{said} {figures}")
             check("and as many bytes came as each response has", figures["bytes"] % 5003 == 0, figures["bytes"])
 
-    with server(HELLO) as hello:
+    with listening_program(HELLO, "0") as hello:
         url = f"http://127.0.0.1:{hello.port}/hello"
         figures = measured("--duration", 0.5, "--warmup", 0.1, "--server-pid", hello.program.pid, url)
         check("all keys are there, in order", list(figures) == KEYS, list(figures))
@@ -130,16 +110,16 @@ def check_counts():
         cpu = figures["cpu_us_per_request"] * requests / 1e6
         check("the server's CPU time is there, and its busy share is the same",
               0 < cpu and abs(figures["server_busy"] - cpu / seconds) < 0.01, figures)
-        greetings = int(hello.interrupt().split()[0])
+        greetings = int(hello.interrupt()[1].split()[0])
         check("the warm-up does not count", greetings > requests > 0, f"{greetings} seen, {requests} reported")
 
-    with server(HELLO) as hello:
+    with listening_program(HELLO, "0") as hello:
         table = run("--requests", 100, f"127.0.0.1:{hello.port}/hello")
         check("without --json there is a table", table.returncode == 0 and "\nlatency " in table.stdout, table.stdout)
 
 
 def check_rate():
-    with server(HELLO) as hello:
+    with listening_program(HELLO, "0") as hello:
         for connections, pipeline in ((10, 1), (3, 4)):
             figures = measured("--duration", 1, "--rate", 500, "--connections", connections, "--pipeline", pipeline,
                                f"127.0.0.1:{hello.port}/hello")
@@ -177,7 +157,7 @@ def check_errors():
         check("nobody there is exit code 1, said once, and no figures",
               done.returncode == 1 and done.stdout == "" and done.stderr.count("refused") == 1, f"{done}")
 
-    with server(HELLO) as hello:
+    with listening_program(HELLO, "0") as hello:
         figures = measured("--requests", 50, f"127.0.0.1:{hello.port}/nowhere", code=3)
         check("a status that is an error is one, and no request",
               figures["requests"] == 0 and figures["errors"] == 50 and figures["statuses"] == {"404": 50}
@@ -228,7 +208,7 @@ def check_errors():
         done = run(*words)
         check(f"usage error for {' '.join(words) or 'nothing'}",
               done.returncode == 2 and says in done.stdout + done.stderr, f"{done}")
-    with server(HELLO) as hello:
+    with listening_program(HELLO, "0") as hello:
         done = run("--server-pid", 2**22 + 1, f"127.0.0.1:{hello.port}/hello", "--warmup", 0)
         check("a process that is not there", done.returncode == 1 and "no process" in done.stderr, f"{done}")
 
@@ -246,7 +226,7 @@ def check_interrupt():
 
 
 def check_echo():
-    with server(ECHO) as echo:
+    with listening_program(ECHO, "0") as echo:
         where = f"127.0.0.1:{echo.port}"
         for size, pipeline in ((64, 1), (20_000, 1), (100, 8)):
             figures = measured("--echo", size, "--requests", 500, "--connections", 5, "--pipeline", pipeline, where)
