@@ -24,12 +24,14 @@ rm::url seed_of(const options& what) {
   return seed->without_fragment();
 }
 
-rm::http::client_options client_settings(const options& what) {
-  return rm::http::client_options()
-      .user_agent(std::string(product) + "/0.1")
-      .connections_per_host(what.concurrency)
-      .max_idle(what.concurrency * 4)
-      .total_timeout(30s);
+rm::http::client_options client_settings() {
+  return rm::http::client_options().user_agent(std::string(product) + "/0.1").total_timeout(30s);
+}
+
+/// The folder of the seed, as its href begins: a slash in the query is no folder.
+std::string folder_of(const rm::url& seed) {
+  const std::string_view path = std::string_view(seed.href()).substr(0, seed.href().find('?'));
+  return std::string(path.substr(0, path.find_last_of('/') + 1));
 }
 
 bool is_html(const rm::http::response& page) {
@@ -51,8 +53,8 @@ crawler::crawler(const options& what, report& results)
     : options_(what),
       report_(results),
       seed_(seed_of(what)),
-      prefix_(seed_.href().substr(0, seed_.href().find_last_of('/') + 1)),
-      client_(client_settings(what)),
+      prefix_(folder_of(seed_)),
+      client_(client_settings().connections_per_host(what.concurrency).max_idle(what.concurrency * 4)),
       places_(what.concurrency) {
   seen_.reserve(1 << 18);  // growing it later would hold the loop for several ms
   if (what.parse == parse_mode::workers) {
@@ -86,10 +88,16 @@ rm::task<> crawler::run() {
 bool crawler::more_to_start() const { return !frontier_.empty() && started_ < options_.max_pages; }
 
 rm::task<> crawler::visit_one(visit target, rm::semaphore::permit place) {
+  page_record record;
+  record.url = target.where.href();
+  record.depth = target.depth;
   host_rules& rules = co_await rules_of(target.where);
-  if (rules.robots.allows(target.where.request_target())) {
+  if (!rules.unknown.empty()) {
+    record.error = "robots.txt: " + rules.unknown;
+    report_.add(record);
+  } else if (rules.robots.allows(target.where.request_target())) {
     co_await wait_for_turn(rules);
-    const page_record record = co_await fetch_and_parse(target);
+    co_await fetch_and_parse(target, record);
     report_.add(record);
   } else {
     report_.note_disallowed();
@@ -101,10 +109,7 @@ rm::task<> crawler::visit_one(visit target, rm::semaphore::permit place) {
 }
 
 /// The page and its links; whatever goes wrong with it becomes its record's error.
-rm::task<page_record> crawler::fetch_and_parse(const visit& target) {
-  page_record record;
-  record.url = target.where.href();
-  record.depth = target.depth;
+rm::task<> crawler::fetch_and_parse(const visit& target, page_record& record) {
   try {
     const rm::http::response page = co_await client_.get(record.url);
     record.status = page.status;
@@ -119,7 +124,6 @@ rm::task<page_record> crawler::fetch_and_parse(const visit& target) {
   } catch (const std::exception& error) {
     record.error = error.what();
   }
-  co_return record;
 }
 
 /// Puts what the page leads to on the queue.
@@ -178,17 +182,22 @@ rm::task<crawler::host_rules&> crawler::rules_of(const rm::url& where) {
   co_return rules;
 }
 
-/// RFC 9309, 2.3.1: no such file allows all; a server that fails, or cannot be reached, allows nothing.
+/// RFC 9309, 2.3.1: five redirects are followed; no such file allows all; of a server that fails, or cannot be reached,
+/// nothing may be requested.
 rm::task<> crawler::read_robots(const rm::url& where, host_rules& rules) {
+  rm::http::client client(client_settings().max_redirects(5));
   try {
-    rm::http::response answer = co_await client_.get(where.origin() + "/robots.txt");
+    const rm::http::response answer = co_await client.get(where.origin() + "/robots.txt");
     if (answer.status == 200) {
       rules.robots = web::robots::parse(answer.body, product);
     } else if (answer.status >= 500) {
-      rules.robots = web::robots::deny_all();
+      rules.unknown = "status " + std::to_string(answer.status);
     }
-  } catch (const std::exception&) {
-    // The page itself will fail in the same way, and say why.
+  } catch (const rm::timeout_error&) {
+    rules.unknown = "timed out";
+  } catch (const std::system_error& error) {
+    // Redirected too often, or to where this crawler does not go: the same as no file.
+    if (error.code().category() != rm::http::client_category()) rules.unknown = error.code().message();
   }
 }
 

@@ -45,11 +45,12 @@ class crawler {
   struct host_rules {
     ringmill::event known;
     web::robots robots = web::robots::allow_all();
+    std::string unknown;  ///< why robots.txt could not be had: then nothing is requested. Empty: it is known
     ringmill::time_point next_request{};
   };
 
   ringmill::task<> visit_one(visit target, ringmill::semaphore::permit place);
-  ringmill::task<page_record> fetch_and_parse(const visit& target);
+  ringmill::task<> fetch_and_parse(const visit& target, page_record& record);
   ringmill::task<> follow(const visit& from, const ringmill::http::response& page, page_record& record);
   ringmill::task<std::string> parse(const std::string& html, const std::string& url);
   ringmill::task<host_rules&> rules_of(const ringmill::url& where);

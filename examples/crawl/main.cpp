@@ -4,9 +4,11 @@
 // seed could not be had, 130 interrupted.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
 #include <functional>
@@ -168,9 +170,19 @@ void describe(CLI::App& app, crawl::options& options, bool& demo) {
   app.add_option("--jsonl", options.jsonl, "write JSON lines to this file instead of standard output");
 }
 
+/// Each request takes a descriptor, and the soft limit is low for the sake of select(2), which nobody uses here. Throws
+/// std::system_error.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) throw std::system_error(errno, std::generic_category(), "getrlimit");
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) throw std::system_error(errno, std::generic_category(), "setrlimit");
+}
+
 int crawl_and_report(crawl::options& options, bool demo) {
   std::unique_ptr<output> out;
   try {
+    raise_descriptor_limit();
     out = std::make_unique<output>(options.jsonl);
   } catch (const std::system_error& error) {
     fmt::print(stderr, "error: {}\n", error.what());
@@ -191,7 +203,7 @@ int crawl_and_report(crawl::options& options, bool demo) {
   if (code > findings) return code;  // interrupted
   if (code != all_well) return no_output;
   if (demo) return matches(report, expected, options.parse) ? all_well : findings;
-  if (report.pages() == report.errors()) return no_output;
+  if (report.found() == 0) return no_output;
   return report.errors() == 0 ? all_well : findings;
 }
 

@@ -59,7 +59,9 @@ void report::add(const page_record& page) {
   bytes_ += page.bytes;
   links_ += page.links;
   if (page.status != 0) ++by_status_[page.status];
-  if (!page.error.empty()) {
+  if (page.error.empty()) {
+    if (page.status < 400) ++found_;
+  } else {
     ++errors_;
     ++by_error_[page.error];
     if (page.error == crash_error) ++crashed_;

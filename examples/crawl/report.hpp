@@ -37,6 +37,8 @@ class report {
 
   std::size_t pages() const { return pages_; }
   std::size_t errors() const { return errors_; }
+  /// Pages that were there: parsed or not, redirects included, without an error.
+  std::size_t found() const { return found_; }
   std::size_t disallowed() const { return disallowed_; }
   const std::map<int, std::size_t>& by_status() const { return by_status_; }
   std::size_t crashed_pages() const { return crashed_; }
@@ -51,6 +53,7 @@ class report {
   std::size_t bytes_ = 0;
   std::size_t links_ = 0;
   std::size_t errors_ = 0;
+  std::size_t found_ = 0;
   std::size_t crashed_ = 0;
   std::size_t retried_ = 0;
   std::size_t disallowed_ = 0;

@@ -194,12 +194,6 @@ robots robots::parse(std::string_view text, std::string_view product_token) {
   return result;
 }
 
-robots robots::deny_all() {
-  robots result;
-  result.rules_.push_back({"/", false});
-  return result;
-}
-
 bool robots::allows(std::string_view path_and_query) const {
   if (path_and_query == "/robots.txt") return true;
   std::string path = normalise(path_and_query, false);

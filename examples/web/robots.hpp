@@ -3,7 +3,7 @@
 //     auto rules = web::robots::parse(body, "ringmill-crawl");
 //     if (rules.allows(link.request_target())) ...
 //
-// What a crawler does when there is no such file (allow all) or the server fails (deny all) is its own decision.
+// What a crawler does when there is no such file (all is allowed) or the server fails (nothing is) is its own decision.
 #pragma once
 
 #include <chrono>
@@ -29,11 +29,9 @@ class robots {
   /// a version behind a slash); without one, those for `*` are. Lines that are not understood are skipped.
   static robots parse(std::string_view text, std::string_view product_token);
   static robots allow_all() { return {}; }
-  /// Still allows /robots.txt itself, so that the crawler can ask again.
-  static robots deny_all();
 
   /// Whether a path with its query, as in a request line, may be fetched: the longest rule that matches decides,
-  /// "allow" between equal ones, and yes if there is none.
+  /// "allow" between equal ones, and yes if there is none. /robots.txt itself is always allowed.
   bool allows(std::string_view path_and_query) const;
   /// Seconds to leave between two requests, if the group asks for it; at most `max_crawl_delay`.
   std::optional<std::chrono::milliseconds> crawl_delay() const noexcept { return crawl_delay_; }

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """check_crawl.py CRAWL: the crawl program from outside: its output, its exit codes, and what is left when it is killed."""
+import contextlib
 import fcntl
 import http.server
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -93,34 +95,93 @@ def slow_reader():
           program.returncode == 0 and len({json.loads(line)["url"] for line in lines}) == 89, f"{len(lines)} lines {err}")
 
 
-class one_large_page(http.server.BaseHTTPRequestHandler):
-    """Four megabytes of links to elsewhere."""
-    page = b"".join(b'<a href="https://other.example/%d">a link</a>\n' % i for i in range(4_000_000 // 45))
+class answers(http.server.BaseHTTPRequestHandler):
+    """Serves `pages`: path -> text; (status, text); or (status, text, location)."""
+    pages = {}
 
     def do_GET(self):
-        found = self.path == "/"
-        self.send_response(200 if found else 404)
+        answer = self.pages.get(self.path, (404, ""))
+        status, text, *location = answer if isinstance(answer, tuple) else (200, answer)
+        self.send_response(status)
+        for place in location:
+            self.send_header("Location", place)
         self.send_header("Content-Type", "text/html")
-        self.send_header("Content-Length", str(len(self.page) if found else 0))
+        self.send_header("Content-Length", str(len(text)))
         self.end_headers()
-        if found:
-            self.wfile.write(self.page)
+        self.wfile.write(text.encode())
 
     def log_message(self, *_):
         pass
 
 
+class server(http.server.ThreadingHTTPServer):
+    request_queue_size = 500
+
+
+@contextlib.contextmanager
+def serving(pages):
+    """Its address, without a slash at the end."""
+    listening = server(("127.0.0.1", 0), type("site", (answers,), {"pages": pages}))
+    threading.Thread(target=listening.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{listening.server_port}"
+    listening.shutdown()
+    listening.server_close()
+
+
+def links(*targets):
+    return "".join(f'<a href="{target}">a link</a>\n' for target in targets)
+
+
+def crawl(pages, path, *arguments, **settings):
+    """Exit code, and the lines: path -> page."""
+    with serving(pages) as address:
+        program = subprocess.Popen([CRAWL, address + path, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True, **settings)
+        out, _ = program.communicate(timeout=60)
+        found = [json.loads(line) for line in out.splitlines()]
+        return program.returncode, {page["url"].removeprefix(address): page for page in found}
+
+
+def rules():
+    site = {"/": links("/open", "/private"), "/open": "", "/private": "", "/robots.txt": (301, "", "/rules"),
+            "/rules": "User-agent: *\nDisallow: /private\n"}
+    code, pages = crawl(site, "/")
+    check("rules behind a redirect hold", code == 0 and set(pages) == {"/", "/open"}, pages)
+
+    code, pages = crawl({**site, "/rules": (302, "", "/robots.txt")}, "/")
+    check("rules that redirect for ever are none", code == 0 and set(pages) == {"/", "/open", "/private"}, pages)
+
+    code, pages = crawl({**site, "/robots.txt": (503, "")}, "/")
+    check("nothing is requested while the server cannot say what is allowed, and the error says so",
+          code == 3 and [page["error"] for page in pages.values()] == ["robots.txt: status 503"], pages)
+
+
+def scope():
+    site = {"/docs/a.html?from=/x/y": links("b.html", "/docs/deep/c.html", "/elsewhere"), "/docs/b.html": "",
+            "/docs/deep/c.html": "", "/elsewhere": ""}
+    code, pages = crawl(site, "/docs/a.html?from=/x/y", "--scope", "prefix")
+    check("the folder of a seed ends before its query",
+          code == 0 and set(pages) == {"/docs/a.html?from=/x/y", "/docs/b.html", "/docs/deep/c.html"}, pages)
+
+
+def descriptors():
+    names = [f"/{number}" for number in range(300)]
+    site = {"/": links(*names), **{name: "" for name in names}}
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    code, pages = crawl(site, "/", "--concurrency", "200",
+                        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard)))
+    check("more requests at a time than the soft limit of descriptors", code == 0 and len(pages) == 301, code)
+
+
 def lag():
-    """How long the loop stood still for the last page of a crawl, which is its only one."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), one_large_page)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    """How long the loop stood still for the last page of a crawl, which is its only one: 4 MB of links to elsewhere."""
     worst = {}
-    for mode in ("workers", "inline"):
-        program = start(f"http://127.0.0.1:{server.server_port}/", "--parse", mode)
-        _, err = program.communicate(timeout=60)
-        assert program.returncode == 0, err
-        worst[mode] = float(re.search(r"worst lag of the loop: ([0-9.]+) ms", err)[1])
-    server.shutdown()
+    with serving({"/": links(*(f"https://other.example/{number}" for number in range(4_000_000 // 45)))}) as address:
+        for mode in ("workers", "inline"):
+            program = start(address + "/", "--parse", mode)
+            _, err = program.communicate(timeout=60)
+            assert program.returncode == 0, err
+            worst[mode] = float(re.search(r"worst lag of the loop: ([0-9.]+) ms", err)[1])
     check("a page of 4 MB holds the loop when it is parsed there, and less when it is not",
           worst["inline"] > 15 and worst["workers"] < worst["inline"] / 2, worst)
     print(f"    worst lag: {worst['workers']} ms with workers, {worst['inline']} ms inline")
@@ -141,10 +202,15 @@ def main():
     program = start("http://127.0.0.1:1/")
     program.communicate(timeout=20)
     check("a seed that cannot be had is exit code 3", program.returncode == 3, program.returncode)
+    code, pages = crawl({}, "/missing")
+    check("so is one that is not there", code == 3 and pages["/missing"]["status"] == 404, pages)
     program = start("--demo", "--jsonl", "/nonexistent/file")
     program.communicate(timeout=20)
     check("an output that cannot be had is exit code 3", program.returncode == 3, program.returncode)
 
+    rules()
+    scope()
+    descriptors()
     slow_reader()
     lag()
 
