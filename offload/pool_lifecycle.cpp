@@ -40,9 +40,17 @@ class pool_core::control_watch final : public poll_op {
   pool_core& pool_;
 };
 
-pool_core::pool_core(const pool_options& options)
+/// Once the members are there this is a pool, and what fails after that ends as one: by its destructor.
+pool_core::pool_core(const pool_options& options) : pool_core(options, loop::current()) {
+  require_process_init();
+  if (options_.buffer_capacity() != 0) buffers_ = buffers_owner(new shared_buffers(options_.buffer_capacity(), ring_));
+  start_zygote();
+  start_first_workers();
+}
+
+pool_core::pool_core(const pool_options& options, loop& on)
     : options_(options),
-      loop_(loop::current()),
+      loop_(on),
       ring_(ring::current()),
       has_futex_(ring_.backend().supports(futex_wait_op::opcode)),
       quarantine_(options.quarantine()),
@@ -51,16 +59,7 @@ pool_core::pool_core(const pool_options& options)
       look_again_(*this, &pool_core::dispatch),
       pause_(duration::zero()),
       start_again_(*this, &pool_core::refill) {
-  require_process_init();
-  if (options_.buffer_capacity() != 0) buffers_ = buffers_owner(new shared_buffers(options_.buffer_capacity(), ring_));
   idle_.set();
-  start_zygote();
-  try {
-    start_first_workers();
-  } catch (...) {
-    ++deaf_;  // for good: the watches end with the members
-    throw;
-  }
 }
 
 void pool_core::start_first_workers() {

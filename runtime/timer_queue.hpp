@@ -46,6 +46,7 @@ class timer : private detail::timer_link {
   /// A timer moves with the awaiter that it is part of, before that has started.
   timer(timer&& other) noexcept : fire_(other.fire_) { RINGMILL_CHECK(!other.is_armed(), "an armed timer was moved"); }
   timer& operator=(const timer&) = delete;
+  ~timer() { RINGMILL_CHECK(!is_armed(), "an armed timer was destroyed: disarm it first"); }
 
   bool is_armed() const noexcept { return is_linked(); }
   /// The end of time if it is not armed.

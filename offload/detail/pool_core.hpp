@@ -141,6 +141,8 @@ class pool_core {
     pool_core* pool;
   };
 
+  pool_core(const pool_options& options, loop& on);
+
   // pool_core.cpp
   bool refuse(pool_task& task, task_outcome how, std::exception_ptr why) noexcept;
   void count_in() noexcept;

@@ -52,6 +52,44 @@ void stop_once_with_zygote() {
   kill(getpid(), SIGSTOP);
 }
 
+/// The zygote takes no question at first, and there is no memory for a second worker.
+class poor_ipc final : public rm::ipc_calls {
+ public:
+  explicit poor_ipc(rm::ipc_calls& behind) noexcept : behind_(behind) {}
+  int make_memory(const char* name, std::size_t size) override {
+    constexpr int for_one_worker = 2;
+    return ++memories_ > for_one_worker ? -ENOMEM : behind_.make_memory(name, size);
+  }
+  int send_message(int, const msghdr&, int) override { return -EAGAIN; }
+
+  int seal_memory(int memory, int seals) override { return behind_.seal_memory(memory, seals); }
+  int map_memory(int memory, std::size_t size, bool writable, void*& address) override {
+    return behind_.map_memory(memory, size, writable, address);
+  }
+  int make_writable(void* address, std::size_t size) override { return behind_.make_writable(address, size); }
+  void unmap_memory(void* address, std::size_t size) noexcept override { behind_.unmap_memory(address, size); }
+  void wake(const std::uint32_t* word) noexcept override { behind_.wake(word); }
+  int make_event() override { return behind_.make_event(); }
+  int receive_message(int socket, msghdr& message, int flags) override {
+    return behind_.receive_message(socket, message, flags);
+  }
+  int set_non_blocking(int fd) override { return behind_.set_non_blocking(fd); }
+  int read_at_once(int fd, void* data, std::size_t size) override { return behind_.read_at_once(fd, data, size); }
+
+ private:
+  rm::ipc_calls& behind_;
+  int memories_ = 0;
+};
+
+class poor_kernel final : public support::forwarding_kernel {
+ public:
+  using forwarding_kernel::forwarding_kernel;
+  rm::ipc_calls& ipc() noexcept override { return poor_; }
+
+ private:
+  poor_ipc poor_{forwarding_kernel::ipc()};
+};
+
 /// A type that is not trivially copyable, with invariants of its own: the numbers are always sorted.
 class sorted_numbers {
  public:
@@ -231,4 +269,15 @@ TEST_CASE("a worker that does not start under a zygote that stands still is repl
     CHECK(pool.stats().started == 2);
   });
   unsetenv(first_start);
+}
+
+TEST_CASE("a pool that cannot be made while it waits to ask for a worker again leaves nothing, that wait included") {
+  const int descriptors = support::open_descriptors();
+  const auto body = []() -> rm::task<> {
+    CHECK_THROWS_WITH_AS(rm::process_pool(rm::pool_options().workers(2)), doctest::Contains("memory"),
+                         std::system_error);
+    co_await rm::sleep_for(50ms);  // it would have asked after 10 ms
+  };
+  rm::run_on(std::make_unique<poor_kernel>(rm::make_real_kernel(rm::ring_options())), body());
+  CHECK(support::open_descriptors() == descriptors);
 }
