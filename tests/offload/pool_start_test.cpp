@@ -274,8 +274,8 @@ TEST_CASE("a worker that does not start under a zygote that stands still is repl
 TEST_CASE("a pool that cannot be made while it waits to ask for a worker again leaves nothing, that wait included") {
   const int descriptors = support::open_descriptors();
   const auto body = []() -> rm::task<> {
-    CHECK_THROWS_WITH_AS(rm::process_pool(rm::pool_options().workers(2)), doctest::Contains("memory"),
-                         std::system_error);
+    CHECK_THROWS_WITH_AS(rm::process_pool(rm::pool_options().workers(2).buffer_capacity(0)),
+                         doctest::Contains("memory"), std::system_error);
     co_await rm::sleep_for(50ms);  // it would have asked after 10 ms
   };
   rm::run_on(std::make_unique<poor_kernel>(rm::make_real_kernel(rm::ring_options())), body());
