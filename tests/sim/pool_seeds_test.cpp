@@ -194,7 +194,33 @@ rm::task<> make_pool(std::optional<rm::process_pool>& pool, const rm::pool_optio
   }
 }
 
-rm::task<> use_a_pool(sim::world& world) {
+/// How many calls may fail once nothing goes wrong any more: by each of the workers one, which hangs or is about to
+/// die.
+constexpr int most_failures_at_the_end = 4;
+constexpr int calls_at_the_end = 20;
+
+/// What is asked of a pool that has seen the last fault: it recovers, or has said that it gives up.
+rm::task<> demand_recovery(rm::process_pool& pool) {
+  int failures = 0;
+  for (int done = 0; done < calls_at_the_end;) {
+    const int id = call_book::current().next_id();
+    try {
+      const int answer = co_await pool.run<&square>(limited(), id, 10);
+      demand(answer == id * id, "a wrong value");
+      ++done;
+      continue;
+    } catch (const rm::worker_crashed& crash) {
+      call_book::current().blamed(id, crash.pid());
+    } catch (const rm::deadline_exceeded&) {
+    } catch (const rm::protocol_violation&) {
+    } catch (const rm::pool_unavailable&) {
+      co_return;
+    }
+    demand(++failures <= most_failures_at_the_end, "a pool has not recovered from faults that are over");
+  }
+}
+
+rm::task<> use_a_pool(sim::world& world, std::optional<rm::duration> faults_end) {
   const call_book book;
   rm::pool_options how;
   how.workers(1 + world.random().below(3)).warm_spares(world.random().below(2)).start_timeout(1s);
@@ -214,21 +240,35 @@ rm::task<> use_a_pool(sim::world& world) {
     }
     co_return;
   });
+  if (faults_end) {
+    if (world.age() < *faults_end) co_await rm::sleep_for(*faults_end - world.age());
+    co_await demand_recovery(*pool);
+  }
   co_await pool->drain();
   const rm::pool_statistics stats = pool->stats();
   const std::uint64_t ended = std::accumulate(stats.outcomes.begin(), stats.outcomes.end(), std::uint64_t{0});
   demand(stats.queued == 0 && stats.running == 0 && ended == stats.submitted, "outcomes do not add up");
 }
 
-void pool_under_attack(sim::world& world) {
-  sim::simulate_workers(world);
-  sim::host& machine = world.host("one");
-  machine.start([&world, &machine]() -> rm::task<> {
-    auto all = use_a_pool(world);
-    co_await std::move(all);
-    demand(machine.descriptors() == 1, "a pool has left descriptors open");
-  });
+/// `faults_end`: after this long, if they do.
+program pool_under_attack(std::optional<rm::duration> faults_end = std::nullopt) {
+  return [faults_end](sim::world& world) {
+    sim::simulate_workers(world);
+    sim::host& machine = world.host("one");
+    machine.start([&world, &machine, faults_end]() -> rm::task<> {
+      auto all = use_a_pool(world, faults_end);
+      co_await std::move(all);
+      demand(machine.descriptors() == 1, "a pool has left descriptors open");
+    });
+  };
 }
+
+/// About as long as the calls take: in half of the runs faults stop while there are some.
+constexpr auto length_of_attack = 150ms;
+
+sim::options attack_that_ends(std::uint64_t seed) { return liveness(seed).faults_until(length_of_attack); }
+/// Other runs than those.
+sim::options attack_without_end(std::uint64_t seed) { return safety(~seed); }
 
 /// Nothing but calls that must not be begun twice, and processes that die: zygotes, too.
 void at_most_once_under_deaths(sim::world& world) {
@@ -254,6 +294,26 @@ void at_most_once_under_deaths(sim::world& world) {
   });
 }
 
+/// Pools that cannot be made: there are no descriptors, or their zygote is gone before it has made all workers.
+void pools_in_a_shortage(sim::world& world) {
+  sim::simulate_workers(world);
+  sim::host& machine = world.host("one");
+  machine.start([&machine]() -> rm::task<> {
+    for (int count = 0; count < 30; ++count) {
+      try {
+        const rm::process_pool pool(rm::pool_options().workers(4));
+      } catch (const std::system_error&) {
+      }
+      co_await rm::sleep_for(50ms);  // longer than a pool waits before it tries again to start a worker
+      demand(machine.descriptors() == 1, "a pool has left descriptors open");
+    }
+  });
+}
+
+sim::options shortages(std::uint64_t) {
+  return sim::options().fault(sim::fault::no_descriptor, 100).fault(sim::fault::process_crash, 50);
+}
+
 sim::options deaths(std::uint64_t seed) {
   sim::options how;
   how.completion_delay(seed % 2 ? 20us : 2000us).fault(sim::fault::process_crash, 10);
@@ -262,22 +322,28 @@ sim::options deaths(std::uint64_t seed) {
 
 }  // namespace
 
-TEST_CASE("a pool comes to its end when faults stop") {
-  check_seeds("pool under attack", 1000, &liveness, &pool_under_attack);
+TEST_CASE("a pool recovers when faults stop, and comes to its end") {
+  check_seeds("pool under attack", 1000, &attack_that_ends, pool_under_attack(length_of_attack));
 }
 
 TEST_CASE("a pool keeps its promises while faults go on for ever") {
-  check_seeds("pool, faults for ever", 300, &safety, &pool_under_attack);
+  check_seeds("pool, faults for ever", 300, &attack_without_end, pool_under_attack());
 }
 
 TEST_CASE("a call that is at most once is begun at most once, whichever process dies") {
   check_seeds("at most once", 300, &deaths, &at_most_once_under_deaths);
 }
 
+TEST_CASE("a pool that could not be made leaves nothing behind") {
+  check_seeds("pools in a shortage", 100, &shortages, &pools_in_a_shortage);
+}
+
 TEST_CASE("the same seed is the same run of a pool") {
   for (std::uint64_t seed = 1; seed <= 50; ++seed) {
     std::array<std::uint64_t, 2> hashes{};
-    for (std::uint64_t& hash : hashes) hash = sim::run(seed, liveness(seed), &pool_under_attack).hash;
+    for (std::uint64_t& hash : hashes) {
+      hash = sim::run(seed, attack_that_ends(seed), pool_under_attack(length_of_attack)).hash;
+    }
     CHECK(hashes[0] == hashes[1]);
   }
 }
