@@ -31,8 +31,13 @@ class random_source {
     }
   }
 
+  /// What one with that seed gives first, without the rest of it.
+  static constexpr result_type first_of(std::uint64_t seed) noexcept {
+    return scrambled(detail::mix(seed + 0x9e3779b97f4a7c15U));
+  }
+
   result_type operator()() noexcept {
-    const std::uint64_t result = rotated(state_[1] * 5, 7) * 9;
+    const std::uint64_t result = scrambled(state_[1]);
     const std::uint64_t shifted = state_[1] << 17;
     state_[2] ^= state_[0];
     state_[3] ^= state_[1];
@@ -53,6 +58,7 @@ class random_source {
   bool chance(unsigned per_mille) noexcept { return per_mille > 0 && below(1000) < per_mille; }
 
  private:
+  static constexpr std::uint64_t scrambled(std::uint64_t word) noexcept { return rotated(word * 5, 7) * 9; }
   static constexpr std::uint64_t rotated(std::uint64_t value, int by) noexcept {
     return (value << by) | (value >> (64 - by));
   }

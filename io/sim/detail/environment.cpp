@@ -24,7 +24,8 @@ environment::environment(std::uint64_t of, const options& how)
 }
 
 environment::~environment() {
-  const std::vector<event> dropped = std::exchange(events_, {});  // while the rest is still there
+  events_.clear();
+  const auto dropped = std::exchange(actions_, {});  // while the rest is still there
 }
 
 std::optional<time_point> environment::next_event() const noexcept {
@@ -57,18 +58,29 @@ bool environment::happens(fault kind, std::uint32_t host) {
 }
 
 std::uint32_t environment::enlist(sim_kernel& kernel) {
-  kernels_[next_kernel_] = &kernel;
-  return next_kernel_++;
+  kernels_.push_back(&kernel);
+  return static_cast<std::uint32_t>(kernels_.size() - 1);
 }
 
-sim_kernel* environment::kernel_of(std::uint32_t number) const noexcept {
-  const auto found = kernels_.find(number);
-  return found == kernels_.end() ? nullptr : found->second;
+void environment::push(time_point when, std::uint32_t kernel, std::uint64_t what) {
+  events_.push_back(event{std::max(when, now_), next_order_++, what, kernel});
+  std::push_heap(events_.begin(), events_.end(), is_later());
 }
 
-void environment::push(time_point when, std::uint32_t kernel, std::uint64_t operation, std::function<void()> action) {
-  events_.push_back(event{std::max(when, now_), next_order_++, kernel, operation, std::move(action)});
-  std::push_heap(events_.begin(), events_.end(), &is_later);
+std::size_t environment::keep(std::function<void()> action) {
+  if (free_places_.empty()) {
+    actions_.push_back(std::move(action));
+    return actions_.size() - 1;
+  }
+  const std::size_t place = free_places_.back();
+  free_places_.pop_back();
+  actions_[place] = std::move(action);
+  return place;
+}
+
+std::function<void()> environment::take(std::size_t place) {
+  free_places_.push_back(place);
+  return std::exchange(actions_[place], nullptr);
 }
 
 /// An event that looks at the clock does not make others happen inside of it.
@@ -76,14 +88,14 @@ void environment::run_due() {
   if (is_running_) return;
   is_running_ = true;
   while (!events_.empty() && events_.front().when <= now_) {
-    std::pop_heap(events_.begin(), events_.end(), &is_later);
-    const event next = std::move(events_.back());
+    std::pop_heap(events_.begin(), events_.end(), is_later());
+    const event next = events_.back();
     events_.pop_back();
     ++events_happened_;
-    if (next.action) {
-      next.action();
+    if (next.kernel == 0) {
+      take(next.what)();
     } else if (sim_kernel* const kernel = kernel_of(next.kernel)) {
-      kernel->try_operation(next.operation);
+      kernel->try_operation(next.what);
     }
   }
   is_running_ = false;

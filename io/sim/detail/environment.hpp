@@ -1,6 +1,7 @@
 // What all kernels of a simulated world share: the time, what is going to happen in it, chance, the network, the trace.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -37,10 +38,10 @@ class RINGMILL_API environment {
   duration wall_clock() const noexcept { return std::chrono::seconds(1'767'225'600) + age(); }
 
   /// Calls `action` that much later; events of one time in the order in which they were asked for.
-  void after(duration delay, std::function<void()> action) { push(now_ + delay, 0, 0, std::move(action)); }
-  void at(time_point when, std::function<void()> action) { push(when, 0, 0, std::move(action)); }
+  void after(duration delay, std::function<void()> action) { at(now_ + delay, std::move(action)); }
+  void at(time_point when, std::function<void()> action) { push(when, 0, keep(std::move(action))); }
   /// Has a kernel try an operation, at `when`.
-  void try_at(time_point when, std::uint32_t kernel, std::uint64_t operation) { push(when, kernel, operation, {}); }
+  void try_at(time_point when, std::uint32_t kernel, std::uint64_t operation) { push(when, kernel, operation); }
 
   std::optional<time_point> next_event() const noexcept;
   /// Time passes for what a program or kernel does, and what is due happens.
@@ -60,8 +61,8 @@ class RINGMILL_API environment {
   std::uint64_t events() const noexcept { return events_happened_; }
 
   std::uint32_t enlist(sim_kernel& kernel);
-  void strike(std::uint32_t number) { kernels_.erase(number); }
-  sim_kernel* kernel_of(std::uint32_t number) const noexcept;
+  void strike(std::uint32_t number) noexcept { kernels_[number] = nullptr; }
+  sim_kernel* kernel_of(std::uint32_t number) const noexcept { return kernels_[number]; }
 
   const std::uint64_t seed;
   const options settings;
@@ -73,18 +74,22 @@ class RINGMILL_API environment {
   network net;
 
  private:
+  /// A few numbers, since a heap moves them often.
   struct event {
     time_point when;
     std::uint64_t order;
-    std::uint32_t kernel;
-    std::uint64_t operation;
-    std::function<void()> action;
+    std::uint64_t what;    ///< an operation of that kernel, or, of none, where the action is kept
+    std::uint32_t kernel;  ///< 0: none
   };
-  static bool is_later(const event& left, const event& right) noexcept {
-    return left.when != right.when ? left.when > right.when : left.order > right.order;
-  }
+  struct is_later {
+    bool operator()(const event& left, const event& right) const noexcept {
+      return left.when != right.when ? left.when > right.when : left.order > right.order;
+    }
+  };
 
-  void push(time_point when, std::uint32_t kernel, std::uint64_t operation, std::function<void()> action);
+  void push(time_point when, std::uint32_t kernel, std::uint64_t what);
+  std::size_t keep(std::function<void()> action);
+  std::function<void()> take(std::size_t place);
   void run_due();
 
   time_point now_{};
@@ -92,9 +97,10 @@ class RINGMILL_API environment {
   bool is_running_ = false;
   std::uint64_t next_order_ = 0;
   std::uint64_t events_happened_ = 0;
-  std::vector<event> events_;  ///< a heap, the next first
-  std::uint32_t next_kernel_ = 1;
-  std::map<std::uint32_t, sim_kernel*> kernels_;
+  std::vector<event> events_;                   ///< a heap, the next first
+  std::vector<std::function<void()>> actions_;  ///< of events to come
+  std::vector<std::size_t> free_places_;        ///< among these
+  std::vector<sim_kernel*> kernels_ = {nullptr};
 };
 
 }  // namespace ringmill::sim::detail

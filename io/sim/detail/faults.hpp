@@ -22,7 +22,7 @@ class fault_source {
     const unsigned rate = settings_.rate(kind);
     if (rate == 0 || stopped_) return false;
     const fault_number number(kind, counts_[which]++);
-    if (!random_source(draw(number)).chance(rate)) return false;
+    if (random_source::first_of(draw(number)) % 1000 >= rate) return false;
     if (settings_.is_limited() &&
         std::find(settings_.only().begin(), settings_.only().end(), number) == settings_.only().end()) {
       return false;
