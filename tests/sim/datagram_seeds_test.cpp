@@ -24,12 +24,12 @@ namespace {
 
 // Streams that are read into memory of the ring, from where each piece goes on as a Unix datagram.
 
-constexpr std::size_t bytes_of_stream = 3000;
+constexpr std::size_t bytes_of_stream = 300;
 using stream_pair = std::pair<rm::unix_stream, rm::unix_stream>;
 
 rm::task<> write_letters(sim::world& world, rm::unix_stream& stream, char letter) {
   for (std::size_t left = bytes_of_stream; left > 0;) {
-    const std::string some(std::min<std::size_t>(left, 1 + world.random().below(300)), letter);
+    const std::string some(std::min<std::size_t>(left, 1 + world.random().below(40)), letter);
     co_await stream.write_all(some);
     left -= some.size();
     co_await rm::sleep_for(std::chrono::microseconds(world.random().below(300)));
@@ -68,7 +68,7 @@ program leases_passed_on(bool has_bug) {
     world.host("one").start([&world, has_bug]() -> rm::task<> {
       std::pair<rm::unix_datagram, rm::unix_datagram> messages = rm::unix_datagram::pair();
       std::vector<stream_pair> streams;
-      for (int i = 0; i < 4; ++i) streams.push_back(rm::unix_stream::pair());
+      for (int i = 0; i < 3; ++i) streams.push_back(rm::unix_stream::pair());
       rm::nursery all;
       co_await all.run([&]() -> rm::task<> {
         char letter = 'a';
