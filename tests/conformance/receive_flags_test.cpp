@@ -147,6 +147,20 @@ TEST_CASE("flags: a receive waits on a non-blocking socket as well") {
       {"receive: pending", "send: 1", "receive: 1 \"x\""});
 }
 
+TEST_CASE("flags: a send waits on a non-blocking socket as well") {
+  conforms(
+      [](scene& here) -> rm::task<> {
+        const pair both = here.unix_pair(SOCK_STREAM | SOCK_NONBLOCK);
+        const int filled = co_await here.fill(both.left);
+        raw_op& waiting = here.start(send(both.left, "x"));
+        co_await here.settle();
+        here.tell_state(waiting);
+        co_await here.drain(both.right, filled);
+        co_await here.end_of(waiting);
+      },
+      {"send: pending", "send: 1"});
+}
+
 TEST_CASE("flags: there are no urgent bytes on a socket that has none") {
   conforms(
       [](scene& here) -> rm::task<> {

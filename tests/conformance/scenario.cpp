@@ -6,14 +6,12 @@
 #include <cstdio>
 #include <filesystem>
 #include <map>
-#include <string_view>
 
 #include <ringmill/io/run.hpp>
 #include <ringmill/runtime/timeout.hpp>
 
 #include "../support/kernels.hpp"
 #include "bare_kernel.hpp"
-#include "known_differences.hpp"
 
 namespace conformance {
 
@@ -85,18 +83,6 @@ void count_skipped(const support::kernel_factory& factory, const std::string& wh
   std::printf("SKIPPED: %s: %s\n", doctest::getContextOptions()->currentTest->m_name, why.c_str());
 }
 
-/// Whether the running scenario is known to differ on that kernel.
-bool is_left_out(const support::kernel_factory& factory) {
-  if (!is_simulated(factory)) return false;
-  const std::string_view name = doctest::getContextOptions()->currentTest->m_name;
-  for (const known_difference& each : known_differences) {
-    if (each.scenario != name) continue;
-    count_skipped(factory, std::string(each.simulated));
-    return true;
-  }
-  return false;
-}
-
 void compare(const transcript& lines, std::initializer_list<const char*> expected, const std::string& where) {
   const std::vector<std::string> wanted(expected.begin(), expected.end());
   INFO("on ", where, "; expected:", joined(wanted), "\nbut it was:", joined(lines.lines()));
@@ -117,7 +103,6 @@ void conforms(play scenario, std::initializer_list<const char*> expected) {
   const auto tiny = rm::ring_options().entries(8).completion_entries(16);
   for (const support::kernel_factory& factory : kernels_under_test()) {
     all.count(factory.name());
-    if (is_left_out(factory)) continue;
     for (const rm::ring_options& options : {large, tiny}) {
       const int before = support::open_descriptors();
       outcome result;
@@ -136,7 +121,6 @@ void conforms_bare(void (*scenario)(bare_kernel&, transcript&), std::initializer
   const auto tiny = rm::ring_options().entries(8).completion_entries(16);
   for (const support::kernel_factory& factory : kernels_under_test()) {
     all.count(factory.name());
-    if (is_left_out(factory)) continue;
     const int before = support::open_descriptors();
     transcript lines;
     {

@@ -226,6 +226,8 @@ int datagram_socket::bind(const socket_name& where) {
   return is_unix() ? bind_unix(where) : bind_ip(where, owner().udp_ports());
 }
 
+int datagram_socket::listen(int) { return -EOPNOTSUPP; }
+
 int datagram_socket::shutdown(int how) {
   if (!is_connected_) return -ENOTCONN;
   if (how != SHUT_WR) receive_ended_ = true;

@@ -30,6 +30,7 @@ class datagram_socket final : public socket {
   int send(transfer& from) override;
   int connect(const socket_name& peer, bool again) override;
   int bind(const socket_name& where) override;
+  int listen(int backlog) override;
   int shutdown(int how) override;
   int peer_name(socket_name& name) const override;
 

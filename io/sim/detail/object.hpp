@@ -71,6 +71,8 @@ class object : public std::enable_shared_from_this<object> {
   object& operator=(const object&) = delete;
 
   virtual bool is_socket() const noexcept { return false; }
+  /// A socket of AF_UNIX.
+  virtual bool is_unix() const noexcept { return false; }
   /// The kind and the permissions, as in stat(2), of what has no name on a disk.
   virtual unsigned mode() const noexcept { return 0600; }
   /// First tries of one direction do not overtake each other.

@@ -1,7 +1,9 @@
 // The simulated kernel's control calls, and its descriptors.
+#include <netinet/in.h>
 #include <sys/un.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstddef>
 #include <cstdio>
@@ -19,6 +21,15 @@ namespace {
 
 constexpr std::size_t most_descriptors = 20'000;
 constexpr int type_mask = 0xf;
+constexpr unsigned most_entries_of_a_buffer_ring = 32768;
+
+/// As socket(2) finds it: 0, or a negated errno.
+int check_kind(int domain, int type, int protocol) noexcept {
+  if (domain == AF_UNIX && protocol != 0 && protocol != PF_UNIX) return -EPROTONOSUPPORT;
+  if (type != SOCK_STREAM && type != SOCK_DGRAM) return -ESOCKTNOSUPPORT;
+  const int only = type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
+  return domain == AF_UNIX || protocol == 0 || protocol == only ? 0 : -EPROTONOSUPPORT;
+}
 
 std::span<const std::byte> bytes_of(const void* value, socklen_t length) noexcept {
   return {static_cast<const std::byte*>(value), length};
@@ -53,16 +64,15 @@ int sim_kernel::descriptors() const noexcept {
                                         [](const std::shared_ptr<object>& each) { return each != nullptr; }));
 }
 
-int sim_kernel::socket(int domain, int type, int) {
+int sim_kernel::socket(int domain, int type, int protocol) {
   if (domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX) return -EAFNOSUPPORT;
+  if (const int result = check_kind(domain, type & type_mask, protocol); result < 0) return result;
   if (!is_dead_ && around_->happens(fault::no_descriptor, host_)) return -EMFILE;
   std::shared_ptr<object> made;
   if ((type & type_mask) == SOCK_STREAM) {
     made = std::make_shared<stream_socket>(*this, domain, SOCK_STREAM);
-  } else if ((type & type_mask) == SOCK_DGRAM) {
-    made = std::make_shared<datagram_socket>(*this, domain, SOCK_DGRAM);
   } else {
-    return -EPROTONOSUPPORT;
+    made = std::make_shared<datagram_socket>(*this, domain, SOCK_DGRAM);
   }
   made->set_non_blocking((type & SOCK_NONBLOCK) != 0);
   return install(std::move(made));
@@ -81,6 +91,8 @@ int sim_kernel::socket_pair(int domain, int type, int, int* ends) {
   } else {
     return -EINVAL;
   }
+  made.first->set_non_blocking((type & SOCK_NONBLOCK) != 0);
+  made.second->set_non_blocking((type & SOCK_NONBLOCK) != 0);
   ends[0] = install(std::move(made.first));
   ends[1] = install(std::move(made.second));
   return 0;
@@ -176,7 +188,9 @@ int sim_kernel::peer_address(int fd, sockaddr* address, socklen_t* length) {
 
 int sim_kernel::shutdown(int fd, int how) {
   const auto what = object_of(fd);
-  return what ? what->shutdown(how) : -EBADF;
+  if (!what) return -EBADF;
+  if (what->is_socket() && (how < SHUT_RD || how > SHUT_RDWR)) return -EINVAL;
+  return what->shutdown(how);
 }
 
 int sim_kernel::close(int fd) noexcept {
@@ -241,6 +255,7 @@ address sim_kernel::address_towards(const address& peer) const {
 }
 
 int sim_kernel::register_buffer_ring(io_uring_buf_ring* ring, unsigned entries, unsigned group) {
+  if (!std::has_single_bit(entries) || entries > most_entries_of_a_buffer_ring) return -EINVAL;
   if (buffer_groups_.contains(group)) return -EEXIST;
   buffer_groups_[group] = buffer_group{ring, entries, ring->tail};
   return 0;

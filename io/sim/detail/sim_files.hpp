@@ -40,6 +40,8 @@ class sim_files final : public file_calls {
   int add_watch(int fd, const char* path, std::uint32_t events) override;
   int remove_watch(int fd, int watch) override;
 
+  memory_file_system& disk() noexcept { return *disk_; }
+
   // The files that Unix sockets have.
 
   int make_socket_file(const std::string& path, std::uint64_t& inode);

@@ -113,6 +113,7 @@ class RINGMILL_API sim_kernel final : public kernel {
   // For the world.
 
   sim_processes& children() noexcept { return processes_; }
+  memory_file_system& disk() noexcept { return files_.disk(); }
 
   void try_operation(std::uint64_t number);
   /// Would a host be told to call its loop?
@@ -137,7 +138,9 @@ class RINGMILL_API sim_kernel final : public kernel {
   int find_objects(operation& op);
   void scribble(const operation& op);
   void submit_cancel(const io_uring_sqe& entry, std::uint64_t number);
+  std::vector<std::uint64_t> targets_of(const io_uring_sqe& cancel) const;
   void cancel(std::uint64_t user_data, std::uint64_t number, std::uint64_t target);
+  void cancel_all(std::uint64_t user_data, std::uint64_t number, const std::vector<std::uint64_t>& targets);
   void forget(std::uint64_t number);
   duration draw_sync_delay();
 

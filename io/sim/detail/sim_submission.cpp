@@ -178,7 +178,7 @@ void sim_kernel::try_operation(std::uint64_t number) {
       return;
     }
     result = op.moved > 0 ? static_cast<int>(op.moved) : -EAGAIN;
-    if (op.moved == 0 && op.entry().opcode == IORING_OP_CONNECT) result = -EINPROGRESS;
+    if (op.entry().opcode == IORING_OP_CONNECT && !target->is_unix()) result = -EINPROGRESS;
   }
   if (op.entry().opcode == IORING_OP_FSYNC) {  // what is written from here on may be too late
     op.outcome = result;
@@ -204,8 +204,9 @@ bool sim_kernel::wants_not_to_wait(const operation& op) const {
     case IORING_OP_SEND:
     case IORING_OP_RECV:
     case IORING_OP_SENDMSG:
-    case IORING_OP_RECVMSG:
-      return op.target->is_non_blocking() || (op.entry().msg_flags & MSG_DONTWAIT) != 0;
+    case IORING_OP_RECVMSG:  // O_NONBLOCK does not count for these
+      return (op.entry().msg_flags & MSG_DONTWAIT) != 0;
+    case IORING_OP_ACCEPT:
     case IORING_OP_POLL_ADD:
       return false;
     default:
@@ -244,15 +245,36 @@ void sim_kernel::forget(std::uint64_t number) {
   const auto node = operations_.extract(found);  // its objects may close when it is out of sight
 }
 
-/// Looks for its target at once: what comes to the same address later is another one.
-void sim_kernel::submit_cancel(const io_uring_sqe& entry, std::uint64_t number) {
-  const auto [first, last] = by_user_data_.equal_range(entry.addr);
-  std::uint64_t target = 0;
-  for (auto each = first; each != last; ++each) {
-    if (target == 0 || each->second < target) target = each->second;
+/// Those that a cancel is about, the oldest first.
+std::vector<std::uint64_t> sim_kernel::targets_of(const io_uring_sqe& cancel) const {
+  std::vector<std::uint64_t> found;
+  if ((cancel.cancel_flags & (IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ANY)) == 0) {
+    const auto [first, last] = by_user_data_.equal_range(cancel.addr);
+    for (auto each = first; each != last; ++each) found.push_back(each->second);
+    std::sort(found.begin(), found.end());
+    return found;
   }
+  const bool is_any = (cancel.cancel_flags & IORING_ASYNC_CANCEL_ANY) != 0;
+  const std::shared_ptr<object> on = is_any ? nullptr : object_of(cancel.fd);
+  for (const auto& [number, op] : operations_) {
+    if (is_any || op.target == on) found.push_back(number);
+  }
+  return found;
+}
+
+/// Looks for its targets at once: what comes to the same address later is another one.
+void sim_kernel::submit_cancel(const io_uring_sqe& entry, std::uint64_t number) {
+  constexpr unsigned all = IORING_ASYNC_CANCEL_ALL | IORING_ASYNC_CANCEL_ANY;
+  const std::vector<std::uint64_t> targets = targets_of(entry);
+  const std::uint64_t target = targets.empty() ? 0 : targets.front();
   around_->record(host_, trace::kind::submit, number, entry.opcode, static_cast<std::int64_t>(target));
-  if (entry.cancel_flags != 0) return finish(entry.user_data, number, -EINVAL, 0);
+  if ((entry.cancel_flags & ~(all | IORING_ASYNC_CANCEL_FD)) != 0) {
+    return finish(entry.user_data, number, -EINVAL, 0);
+  }
+  if ((entry.cancel_flags & IORING_ASYNC_CANCEL_FD) != 0 && !object_of(entry.fd)) {
+    return finish(entry.user_data, number, -EBADF, 0);
+  }
+  if ((entry.cancel_flags & all) != 0) return cancel_all(entry.user_data, number, targets);
   if (!is_dead_ && around_->happens(fault::late_cancel, host_)) {
     const duration delay(around_->random.between(0, 50 + 4 * around_->settings.completion_delay().count()));
     around_->after(delay, [around = around_.get(), kernel = number_, user_data = entry.user_data, number, target] {
@@ -275,6 +297,20 @@ void sim_kernel::cancel(std::uint64_t user_data, std::uint64_t number, std::uint
   forget(target);
   finish(user_data, number, 0, 0);
   finish_later(of_target, target, moved > 0 ? moved : -ECANCELED);
+}
+
+/// Tells how many there were.
+void sim_kernel::cancel_all(std::uint64_t user_data, std::uint64_t number, const std::vector<std::uint64_t>& targets) {
+  std::vector<std::pair<std::uint64_t, answer>> ended;
+  for (const std::uint64_t target : targets) {
+    const operation& op = operations_.at(target);
+    if (op.outcome) continue;
+    const auto moved = static_cast<std::int32_t>(op.moved);
+    ended.emplace_back(target, answer{op.entry().user_data, moved > 0 ? moved : -ECANCELED, 0});
+    forget(target);
+  }
+  finish(user_data, number, static_cast<std::int32_t>(ended.size()), 0);
+  for (const auto& [target, end] : ended) finish_later(end.user_data, target, end.result);
 }
 
 void sim_kernel::finish_later(std::uint64_t user_data, std::uint64_t number, std::int32_t result) {

@@ -1,32 +1,26 @@
 #include <ringmill/io/sim/detail/socket.hpp>
 
 #include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <netinet/udp.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 #include <ringmill/io/sim/detail/environment.hpp>
 #include <ringmill/io/sim/detail/port_table.hpp>
 #include <ringmill/io/sim/detail/sim_kernel.hpp>
+#include <ringmill/io/sim/detail/socket_options.hpp>
 
 namespace ringmill::sim::detail {
 
 namespace {
 
-constexpr int most_buffer = 212992;  // net.core.rmem_max and wmem_max
 constexpr int so_peerpidfd = 77;
 
 bool is_membership(int level, int option) noexcept {
   return (level == IPPROTO_IP || level == IPPROTO_IPV6) && (option == MCAST_JOIN_GROUP || option == MCAST_LEAVE_GROUP);
-}
-
-std::vector<std::byte> bytes_of(int value) {
-  const auto* const start = reinterpret_cast<const std::byte*>(&value);
-  return std::vector<std::byte>(start, start + sizeof value);
 }
 
 }  // namespace
@@ -45,13 +39,10 @@ int socket::option_or(int level, int option, int otherwise) const noexcept {
 int socket::set_option(int level, int option, std::span<const std::byte> value) {
   if (level == IPPROTO_TCP && (is_unix() || type_ != SOCK_STREAM)) return -ENOPROTOOPT;
   if (is_membership(level, option)) return -EOPNOTSUPP;  // there are no groups in this network
-  std::vector<std::byte> kept(value.begin(), value.end());
-  if (level == SOL_SOCKET && (option == SO_RCVBUF || option == SO_SNDBUF)) {
-    if (value.size() < sizeof(int)) return -EINVAL;
-    int size = 0;
-    std::memcpy(&size, value.data(), sizeof size);
-    kept = bytes_of(std::max(2 * std::min(size, most_buffer), option == SO_RCVBUF ? 2304 : 4608));
-  }
+  const socket_option* const known = find_socket_option(level, option);
+  if (!known) return -ENOPROTOOPT;
+  std::vector<std::byte> kept;
+  if (const int result = known->convert(value, kept); result < 0) return result;
   options_[{level, option}] = std::move(kept);
   return 0;
 }
@@ -70,6 +61,8 @@ int socket::get_option(int level, int option, std::span<std::byte> value, sockle
         return give(bytes_of(type_));
       case SO_DOMAIN:
         return give(bytes_of(domain_));
+      case SO_PROTOCOL:
+        return give(bytes_of(is_unix() ? 0 : type_ == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP));
       case SO_ACCEPTCONN:
         return give(bytes_of(is_listening()));
       case SO_PEERCRED: {
@@ -84,8 +77,8 @@ int socket::get_option(int level, int option, std::span<std::byte> value, sockle
   }
   const auto found = options_.find({level, option});
   if (found != options_.end()) return give(found->second);
-  if (level == SOL_SOCKET && (option == SO_RCVBUF || option == SO_SNDBUF)) return give(bytes_of(most_buffer));
-  return give(bytes_of(0));
+  const socket_option* const known = find_socket_option(level, option);
+  return known ? give(bytes_of(known->otherwise)) : -ENOPROTOOPT;
 }
 
 int socket::local_name(socket_name& name) const {
@@ -104,6 +97,8 @@ int socket::peer_name(socket_name& name) const {
 }
 
 int socket::bind_ip(const socket_name& where, port_table& ports) {
+  // RFC 2133 had no scope in an address of IPv6; such are still taken.
+  if (where.size() < (domain_ == AF_INET ? sizeof(sockaddr_in) : offsetof(sockaddr_in6, sin6_scope_id))) return -EINVAL;
   if (where.family() != domain_) return domain_ == AF_INET ? -EAFNOSUPPORT : -EINVAL;
   if (!local_.is_empty()) return -EINVAL;
   const address wanted = where.ip();

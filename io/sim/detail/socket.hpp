@@ -24,7 +24,7 @@ class socket : public object {
 
   int domain() const noexcept { return domain_; }
   int type() const noexcept { return type_; }
-  bool is_unix() const noexcept { return domain_ == AF_UNIX; }
+  bool is_unix() const noexcept override { return domain_ == AF_UNIX; }
   virtual bool is_listening() const noexcept { return false; }
   /// The first integer of an option that was set, or `otherwise`.
   int option_or(int level, int option, int otherwise) const noexcept;

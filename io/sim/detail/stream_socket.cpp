@@ -106,7 +106,8 @@ std::size_t stream_socket::room() const noexcept {
 int stream_socket::receive(transfer& into) {
   if (state_ == state::connecting && !has_error()) return would_block;
   if (state_ == state::unconnected || state_ == state::listening) return is_unix() ? -EINVAL : -ENOTCONN;
-  if (into.size() == 0) return 0;
+  if (into.has(MSG_OOB)) return -EINVAL;  // no byte is urgent here
+  if (into.size() == 0 && is_unix()) return 0;
   if (arrived_size_ == 0) {
     if (has_error()) return take_error();
     if (receive_ended_ || state_ == state::broken || (is_unix() && !other().socket)) return 0;
