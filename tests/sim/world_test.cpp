@@ -1,10 +1,18 @@
 // Worlds of several hosts: time, latency, partitions, crashes, limits; and that a seed is a whole run.
 #include <doctest/doctest.h>
 
+#include <liburing.h>
+#include <poll.h>
+
+#include <array>
+#include <cstddef>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include <ringmill/io/io_op.hpp>
+#include <ringmill/io/ring.hpp>
 #include <ringmill/io/sim/world.hpp>
 #include <ringmill/ringmill.hpp>
 
@@ -29,6 +37,24 @@ void echo_program(sim::world& world, int clients, std::size_t size) {
   }
 }
 
+/// Wakes nobody when it has ended.
+class unheard_poll final : public rm::io_op {
+ public:
+  explicit unheard_poll(const rm::unix_stream& of) : descriptor_(of.native_handle()) {
+    start_in_background(rm::ring::current());
+  }
+
+ private:
+  void prepare(io_uring_sqe& entry) noexcept override {
+    entry.opcode = IORING_OP_POLL_ADD;
+    entry.fd = descriptor_;
+    entry.poll32_events = POLLIN;
+  }
+  void completed(std::int32_t, std::uint32_t, bool) noexcept override {}
+
+  int descriptor_;
+};
+
 std::string failure_of(std::uint64_t seed, const sim::options& how, const std::function<void(sim::world&)>& program) {
   try {
     sim::run(seed, how, program);
@@ -39,6 +65,36 @@ std::string failure_of(std::uint64_t seed, const sim::options& how, const std::f
 }
 
 }  // namespace
+
+TEST_CASE("completions that did not fit are taken in the same turn, though those that did wake no task") {
+  // The first two are nobody's and fill the array before the turn; the third, a task's, has to wait for room.
+  const auto read_to_end = [](rm::unix_stream& from) -> rm::task<> {
+    std::array<std::byte, 16> buffer;
+    const std::size_t got = co_await from.read_some(buffer);
+    CHECK(got == 0);
+  };
+  const auto program = [&](sim::world& world) {
+    world.host("one").start([&]() -> rm::task<> {
+      auto first = rm::unix_stream::pair();
+      auto second = rm::unix_stream::pair();
+      auto third = rm::unix_stream::pair();
+      unheard_poll one(first.first);
+      unheard_poll two(second.first);
+      rm::nursery reader;
+      co_await reader.run([&]() -> rm::task<> {
+        reader.start(read_to_end, std::ref(third.first));
+        co_await rm::sleep_for(1ms);
+        for (auto* each : {&first, &second, &third}) each->second.shutdown_write();
+        rm::ring::current().now();  // time passes, and the kernel completes all three
+      });
+    });
+  };
+  const auto how = sim::options().ring(rm::ring_options().entries(2).completion_entries(2)).completion_delay(0us);
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    CAPTURE(seed);
+    CHECK(failure_of(seed, how, program) == "");
+  }
+}
 
 TEST_CASE("hosts talk to each other over a network that takes its time, and an hour of sleep takes none") {
   const sim::report how = sim::run(1, sim::options().latency(10ms, 10ms), [](sim::world& world) {
