@@ -1,8 +1,9 @@
 // The cancel matrix of io/: every operation, cancelled and its handle closed at every moment at which that makes a
-// difference: on a ring with room, on one that holds a single entry, and in a loop that a host drives.
+// difference: on a ring with room, on one that holds a single entry, in a loop that a host drives, and on simulated
+// kernels, which complete in other orders. By seeds (support/by_seed.hpp) a seed draws subject and moment.
 //
-// Whatever the moment: the task ends; no frame, descriptor or operation is left; a result that came first is delivered.
-// The rows are made in cancel_subjects_files.cpp and its like, the columns are the tests below.
+// Whatever the moment: the task ends; no frame, descriptor, lent buffer or operation is left; a result that came first
+// is delivered. The rows are made in cancel_subjects_files.cpp and its like, the columns are the tests below.
 #include <doctest/doctest.h>
 
 #include <poll.h>
@@ -10,7 +11,9 @@
 #include <memory>
 #include <system_error>
 #include <utility>
+#include <vector>
 
+#include <ringmill/io/detail/buffer_pool.hpp>
 #include <ringmill/io/host_loop.hpp>
 #include <ringmill/io/ring.hpp>
 #include <ringmill/runtime/frame_memory.hpp>
@@ -22,6 +25,7 @@
 
 #include "../support/kernels.hpp"
 #include "../support/lifetime.hpp"
+#include "../support/plain_calls.hpp"
 #include "cancel_subjects.hpp"
 
 namespace rm = ringmill;
@@ -62,7 +66,10 @@ class cell {
 };
 
 rm::task<> turns(int count) {
-  for (int i = 0; i < count; ++i) co_await rm::yield();
+  for (int i = 0; i < count; ++i) {
+    support::plain::take_a_moment();
+    co_await rm::yield();
+  }
 }
 
 /// Until the kernel has `here`'s operation, and has begun it.
@@ -100,6 +107,14 @@ void on_each_hosted_kernel(Body body) {
   }
 }
 
+/// Of all subjects, or of the one that a seed has drawn.
+support::io_subject_list chosen_subjects() {
+  support::io_subject_list all = support::all_io_subjects();
+  support::seeded_case* const seed = support::seeded_case::current();
+  if (!seed) return all;
+  return {all[seed->draw(all.size())]};
+}
+
 /// Runs `moment(cell, nursery)` as the body of a nursery, once for each subject, and checks what has to hold always.
 template <class Moment, class Check>
 void for_each_subject(Moment moment, Check check) {
@@ -114,22 +129,30 @@ void for_each_subject(Moment moment, Check check) {
       CHECK(here.alive == 0);
       CHECK_FALSE(here.went_on);
       CHECK(rm::ring::current().in_flight() == 0);
+      CHECK(rm::ring::current().buffers().lent() == 0);
       check(here);
     }
     CHECK(support::open_descriptors() == descriptors_before);
   };
   const auto all = [&]() -> rm::task<> {
-    for (const auto& make : support::all_io_subjects()) co_await one(make);
+    for (const auto& make : chosen_subjects()) co_await one(make);
   };
+  if (support::seeded_case::current()) return support::run_by_seed(all(), rm::ring_options());
   const auto frames_before = rm::current_frame_statistics().live;
-  support::on_each_kernel(all);
-  support::on_each_kernel(all, rm::ring_options().entries(1).completion_entries(2));
+  support::on_each_kernel_and_simulated(all);
+  support::on_each_kernel_and_simulated(all, rm::ring_options().entries(1).completion_entries(2));
   on_each_hosted_kernel(all);
   CHECK(rm::current_frame_statistics().live == frames_before);
 }
 
-/// The moments after `in_flight`, and how many turns those are: a completion is seen in one of them.
-constexpr int most_turns = 4;
+/// Moments, as numbers of turns: on Linux a completion is seen in one of the first. A simulated kernel may take two
+/// milliseconds, so a seed draws one of more, few as often as many.
+std::vector<int> moments() {
+  if (support::seeded_case* const seed = support::seeded_case::current()) {
+    return {static_cast<int>(seed->draw(std::size_t{1} << seed->draw(13)))};
+  }
+  return {0, 1, 2, 3, 4};
+}
 
 }  // namespace
 
@@ -176,7 +199,7 @@ TEST_CASE("io cancel matrix: in the turn in which it was started") {
 }
 
 TEST_CASE("io cancel matrix: in flight, and the task is unwound") {
-  for (int turns_before = 0; turns_before <= most_turns; ++turns_before) {
+  for (const int turns_before : moments()) {
     CAPTURE(turns_before);
     const auto moment = [&](cell& here, rm::nursery& group) -> rm::task<> {
       group.start([&] { return here.wait(); });
@@ -191,7 +214,7 @@ TEST_CASE("io cancel matrix: in flight, and the task is unwound") {
 }
 
 TEST_CASE("io cancel matrix: as it completes, and one of the two wins") {
-  for (int turns_between = 0; turns_between <= most_turns; ++turns_between) {
+  for (const int turns_between : moments()) {
     CAPTURE(turns_between);
     const auto moment = [&](cell& here, rm::nursery& group) -> rm::task<> {
       group.start([&] { return here.wait(); });
@@ -205,7 +228,7 @@ TEST_CASE("io cancel matrix: as it completes, and one of the two wins") {
 }
 
 TEST_CASE("io cancel matrix: right before it completes, and one of the two wins") {
-  for (int turns_between = 0; turns_between <= most_turns; ++turns_between) {
+  for (const int turns_between : moments()) {
     CAPTURE(turns_between);
     const auto moment = [&](cell& here, rm::nursery& group) -> rm::task<> {
       group.start([&] { return here.wait(); });
@@ -227,7 +250,7 @@ TEST_CASE("io cancel matrix: between its completion and its task, and the result
     // This task is in front of the other in the queue: it sees the completion first.
     const rm::ring& ring = rm::ring::current();
     const auto completions_before = ring.statistics().completions;
-    while (ring.statistics().completions == completions_before && !here.has_ended()) co_await rm::yield();
+    while (ring.statistics().completions == completions_before && !here.has_ended()) co_await turns(1);
     CHECK_FALSE(here.has_ended());
     group.cancel();
   };
@@ -273,7 +296,7 @@ TEST_CASE("io cancel matrix: by a time limit around it") {
 }
 
 TEST_CASE("io cancel matrix: its handle is closed, and its task is told") {
-  for (int turns_before = 0; turns_before <= most_turns; ++turns_before) {
+  for (const int turns_before : moments()) {
     CAPTURE(turns_before);
     const auto moment = [&](cell& here, rm::nursery& group) -> rm::task<> {
       if (!here.subject.close) co_return;
@@ -292,7 +315,7 @@ TEST_CASE("io cancel matrix: its handle is closed, and its task is told") {
 }
 
 TEST_CASE("io cancel matrix: its handle is closed as it completes") {
-  for (int turns_between = 0; turns_between <= most_turns; ++turns_between) {
+  for (const int turns_between : moments()) {
     CAPTURE(turns_between);
     const auto moment = [&](cell& here, rm::nursery& group) -> rm::task<> {
       if (!here.subject.close) co_return;

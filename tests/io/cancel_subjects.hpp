@@ -20,7 +20,8 @@ class io_subject {
   /// Awaits it, takes its result and gives that back.
   std::function<ringmill::task<>()> wait;
 
-  /// Lets it end with a result, by plain system calls: data comes, a client comes. Null if nothing can.
+  /// Lets it end with a result, by plain calls (support/plain_calls.hpp): data comes, a client comes. Null if nothing
+  /// can.
   std::function<void()> complete;
 
   /// Closes what it is in flight on. Null if that cannot be closed.

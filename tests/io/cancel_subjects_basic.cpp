@@ -1,12 +1,11 @@
 // The operations of io/ops.hpp.
 #include <fcntl.h>
-#include <linux/futex.h>
 #include <poll.h>
-#include <sys/syscall.h>
 
 #include <array>
 #include <memory>
 
+#include <ringmill/io/kernel_calls.hpp>
 #include <ringmill/io/ops.hpp>
 #include <ringmill/io/ring.hpp>
 
@@ -34,7 +33,7 @@ rm::task<> send(rm::fd& socket) {
 }
 rm::task<> accept(rm::fd& listener) { const rm::fd accepted = co_await rm::accept_op(listener); }
 rm::task<> connect(const rm::fd& listener) {
-  rm::fd socket(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  rm::fd socket(checked(plain::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC), "socket"));
   const rm::fd connected = co_await rm::connect_op(std::move(socket), address_of(listener));
 }
 rm::task<> read(rm::fd& file) {
@@ -124,8 +123,14 @@ class full_listener {
 class open_file {
  public:
   scratch directory;
-  std::string path = directory / "file";
-  rm::fd file{checked(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600), "open")};
+  std::string path = empty_file_at(directory / "file");
+  rm::fd file{checked(plain::open(path), "open")};
+
+ private:
+  static std::string empty_file_at(std::string path) {
+    make_file(path, "");
+    return path;
+  }
 };
 
 class futex_word {
@@ -167,7 +172,7 @@ io_subject_list basic_subjects() {
         "futex", [](futex_word& here) { return wait_for_futex(here.value); },
         [](futex_word& here) {
           here.value = 1;
-          ::syscall(SYS_futex, &here.value, FUTEX_WAKE, 1, nullptr, nullptr, 0);
+          rm::ring::current().backend().ipc().wake(&here.value);
         }));
   }
   return all;

@@ -3,7 +3,6 @@
 
 #include <array>
 #include <cstddef>
-#include <filesystem>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,7 +29,7 @@ constexpr std::string_view block_of_text = "sixteen letters.";
 /// Open for reading and writing, with something in it.
 rm::file file_at(const std::string& path) {
   make_file(path, std::string(block_of_text));
-  return rm::file(rm::fd(checked(::open(path.c_str(), O_RDWR | O_CLOEXEC), "open")));
+  return rm::file(rm::fd(checked(plain::open(path), "open")));
 }
 
 class open_file {
@@ -59,7 +58,7 @@ class named_file {
 
 class named_folder {
  public:
-  named_folder() { std::filesystem::create_directory(folder); }
+  named_folder() { checked(plain::make_directory(folder), "mkdir"); }
   scratch directory;
   std::string folder = directory / "folder";
 };
@@ -74,7 +73,7 @@ class empty_folder {
 class atomic_file {
  public:
   ~atomic_file() {
-    for (const auto& entry : std::filesystem::directory_iterator(directory.path())) CHECK(entry.path() == path);
+    for (const std::string& name : plain::names_in(directory.path())) CHECK(name == "file");
   }
   scratch directory;
   std::string path = directory / "file";
@@ -83,7 +82,7 @@ class atomic_file {
 /// One that is made and removed again, whatever happens.
 class nothing_left {
  public:
-  ~nothing_left() { CHECK(std::filesystem::is_empty(directory.path())); }
+  ~nothing_left() { CHECK(plain::names_in(directory.path()).empty()); }
   scratch directory;
 };
 

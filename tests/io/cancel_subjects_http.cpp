@@ -1,9 +1,7 @@
-// The HTTP client and server. The other side is a socket that is spoken to by plain system calls.
-#include <poll.h>
+// The HTTP client and server. The other side is a socket that is spoken to by plain calls.
 #include <sys/socket.h>
 
 #include <chrono>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -28,12 +26,11 @@ class silent_server {
  public:
   silent_server() : url("http://" + address_of(listener).to_string() + "/") {}
 
-  /// The client may have gone meanwhile: it does not hear of it then.
+  /// The client may have gone meanwhile, or never come: it does not hear of it then.
   void answer(std::string_view text) {
-    pollfd caller{listener.number(), POLLIN, 0};
-    if (::poll(&caller, 1, 5000) != 1) throw std::runtime_error("the client has not come");
-    peer = rm::fd(checked(::accept4(listener.number(), nullptr, nullptr, SOCK_CLOEXEC), "accept"));
-    ::send(peer.number(), text.data(), text.size(), MSG_NOSIGNAL);
+    if (!plain::wait_until_readable(listener.number())) return;
+    peer = rm::fd(checked(plain::accept(listener.number()), "accept"));
+    plain::send(peer.number(), text.data(), text.size(), MSG_NOSIGNAL);
   }
 
   rm::fd listener = listening_socket();
@@ -91,7 +88,7 @@ io_subject_list http_subjects() {
       waiting_in_steps<silent_server>("http::client::get of what ends with its connection", get,
                                       [](silent_server& here) {
                                         here.answer("HTTP/1.1 200 OK\r\n\r\nhi");
-                                        ::shutdown(here.peer.number(), SHUT_WR);
+                                        plain::shutdown(here.peer.number(), SHUT_WR);
                                       }),
       serving<served_silence>("http::server::serve a silent client"),
       serving<served_half>("http::server::serve half a request"),

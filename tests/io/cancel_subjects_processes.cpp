@@ -133,7 +133,7 @@ io_subject_list readiness_subjects() {
   return {
       waiting<awaited_signal>(
           "signal_set::next", [](awaited_signal& here) -> rm::task<> { co_await here.signals->next(); },
-          [](awaited_signal&) { ::raise(SIGWINCH); }, [](awaited_signal& here) { here.signals.reset(); }),
+          [](awaited_signal&) { plain::raise(SIGWINCH); }, [](awaited_signal& here) { here.signals.reset(); }),
       waiting<empty_pipe>(
           "readable", [](empty_pipe& here) -> rm::task<> { co_await rm::readable(here.pipe.left); },
           [](empty_pipe& here) { write_text(here.pipe.right, "x"); }, [](empty_pipe& here) { here.pipe.left.reset(); }),
@@ -156,7 +156,8 @@ io_subject_list readiness_subjects() {
 }  // namespace
 
 io_subject_list process_subjects() {
-  io_subject_list all = child_subjects();
+  io_subject_list all;
+  if (!simulated_kernel_here()) all = child_subjects();  // there are no such programs
   for (io_subject_maker& one : readiness_subjects()) all.push_back(std::move(one));
   return all;
 }

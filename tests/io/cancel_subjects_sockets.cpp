@@ -37,23 +37,23 @@ void send_descriptor(int socket, int descriptor) {
   note->cmsg_type = SCM_RIGHTS;
   note->cmsg_len = CMSG_LEN(sizeof descriptor);
   std::memcpy(CMSG_DATA(note), &descriptor, sizeof descriptor);
-  checked(static_cast<int>(::sendmsg(socket, &message, 0)), "sendmsg");
+  checked(static_cast<int>(plain::sendmsg(socket, message, 0)), "sendmsg");
 }
 
 /// Sends until the other side has no more room.
 void fill_datagrams(int socket) {
-  while (::send(socket, "x", 1, MSG_DONTWAIT) > 0) {
+  while (plain::send(socket, "x", 1, MSG_DONTWAIT) > 0) {
   }
 }
 void drain_datagrams(int socket) {
   std::array<char, 4096> buffer{};
-  while (::recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT) > 0) {
+  while (plain::recv(socket, buffer.data(), buffer.size(), MSG_DONTWAIT) > 0) {
   }
 }
 
 rm::fd raw_client_of(const rm::unix_address& where) {
-  rm::fd socket(checked(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
-  checked(::connect(socket.number(), where.data(), where.size()), "connect");
+  rm::fd socket(checked(plain::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC), "socket"));
+  checked(plain::connect(socket.number(), where.data(), where.size()), "connect");
   return socket;
 }
 
@@ -68,6 +68,7 @@ class two_streams {
   two_streams() { std::tie(near, far) = rm::unix_stream::pair(); }
   rm::unix_stream near;
   rm::unix_stream far;
+  ends passed = ends::of_pipe();
 };
 
 class full_stream : public two_streams {
@@ -98,6 +99,7 @@ class two_datagram_sockets {
   two_datagram_sockets() { std::tie(near, far) = rm::unix_datagram::pair(); }
   rm::unix_datagram near;
   rm::unix_datagram far;
+  ends passed = ends::of_pipe();
 };
 
 class full_datagram_socket : public two_datagram_sockets {
@@ -116,7 +118,7 @@ class full_bound_datagram_socket : public bound_datagram_sockets {
  public:
   full_bound_datagram_socket() {
     const rm::unix_address where = far.local();
-    while (::sendto(near.native_handle(), "x", 1, MSG_DONTWAIT, where.data(), where.size()) > 0) {
+    while (plain::sendto(near.native_handle(), "x", 1, MSG_DONTWAIT, where.data(), where.size()) > 0) {
     }
   }
 };
@@ -125,16 +127,18 @@ constexpr auto close_near = [](auto& here) { here.near.close(); };
 /// Lets the other side read what fills the way.
 constexpr auto make_room = [](auto& here) { drain_datagrams(here.far.native_handle()); };
 constexpr auto answer = [](auto& here) {
-  checked(static_cast<int>(::send(here.far.native_handle(), "x", 1, 0)), "send");
+  checked(static_cast<int>(plain::send(here.far.native_handle(), "x", 1, 0)), "send");
 };
-constexpr auto answer_with_descriptor = [](auto& here) { send_descriptor(here.far.native_handle(), 0); };
+constexpr auto answer_with_descriptor = [](auto& here) {
+  send_descriptor(here.far.native_handle(), here.passed.left.number());
+};
 
 constexpr auto send_stream_descriptor = [](auto& here) -> rm::task<> {
-  const std::array<int, 1> descriptors = {0};
+  const std::array<int, 1> descriptors = {here.passed.left.number()};
   co_await here.near.send_with_descriptors("x", descriptors);
 };
 constexpr auto send_datagram_descriptor = [](auto& here) -> rm::task<> {
-  const std::array<int, 1> descriptors = {0};
+  const std::array<int, 1> descriptors = {here.passed.left.number()};
   co_await here.near.send("x", descriptors);
 };
 
@@ -148,7 +152,7 @@ io_subject_list udp_subjects() {
           },
           [](two_udp_sockets& here) {
             const rm::address where = here.near.local();
-            checked(static_cast<int>(::sendto(here.far.native_handle(), "x", 1, 0, where.data(), where.size())),
+            checked(static_cast<int>(plain::sendto(here.far.native_handle(), "x", 1, 0, where.data(), where.size())),
                     "sendto");
           },
           close_near),
@@ -218,7 +222,7 @@ io_subject_list unix_stream_subjects() {
             const rm::unix_stream made = co_await rm::unix_stream::connect(where);
           },
           [](full_stream_server& here) {
-            const rm::fd first(checked(::accept(here.listener.native_handle(), nullptr, nullptr), "accept"));
+            const rm::fd first(checked(plain::accept(here.listener.native_handle()), "accept"));
           }),
   };
 }

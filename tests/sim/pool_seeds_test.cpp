@@ -299,7 +299,7 @@ void pools_in_a_shortage(sim::world& world) {
   sim::simulate_workers(world);
   sim::host& machine = world.host("one");
   machine.start([&machine]() -> rm::task<> {
-    for (int count = 0; count < 30; ++count) {
+    for (int count = 0; count < 8; ++count) {
       try {
         const rm::process_pool pool(rm::pool_options().workers(4));
       } catch (const std::system_error&) {

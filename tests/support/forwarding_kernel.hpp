@@ -14,6 +14,8 @@ class forwarding_kernel : public ringmill::kernel {
  public:
   explicit forwarding_kernel(std::unique_ptr<ringmill::kernel> behind) noexcept : behind_(std::move(behind)) {}
 
+  ringmill::kernel& inner() noexcept { return *behind_; }
+
   const ringmill::ring_arrays& arrays() const noexcept override { return behind_->arrays(); }
   ringmill::time_point now() noexcept override { return behind_->now(); }
   ringmill::duration wall_clock() noexcept override { return behind_->wall_clock(); }

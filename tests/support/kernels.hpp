@@ -69,7 +69,8 @@ void on_each_kernel_and_simulated(Body body, const ringmill::ring_options& optio
   }
 }
 
-/// How many descriptors this process has open: the same before and after a test that leaks none.
+/// How many descriptors this process has open, or, in a loop on a simulated kernel, that kernel: the same before and
+/// after a test that leaks none.
 int open_descriptors();
 
 }  // namespace support

@@ -1,26 +1,23 @@
 // A directory for the files of one test, removed afterwards; and looking at files from outside of ringmill.
 #pragma once
 
-#include <stdlib.h>
-
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <system_error>
 
+#include "plain_calls.hpp"
+
 namespace support {
 
 class scratch {
  public:
-  scratch() {
-    std::string name = (std::filesystem::temp_directory_path() / "ringmill-test-XXXXXX").string();
-    if (!::mkdtemp(name.data())) throw std::system_error(errno, std::generic_category(), "mkdtemp " + name);
-    path_ = name;
-  }
+  scratch() { path_ = plain::make_temporary_directory(); }
   scratch(const scratch&) = delete;
   scratch& operator=(const scratch&) = delete;
   ~scratch() {
+    if (is_simulated_) return;  // it goes with its kernel
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
   }
@@ -29,6 +26,7 @@ class scratch {
   std::string operator/(const std::string& name) const { return (path_ / name).string(); }
 
  private:
+  bool is_simulated_ = simulated_kernel_here() != nullptr;
   std::filesystem::path path_;
 };
 
@@ -37,8 +35,6 @@ inline std::string contents_of(const std::string& path) {
   return {std::istreambuf_iterator<char>(from), std::istreambuf_iterator<char>()};
 }
 
-inline void make_file(const std::string& path, const std::string& text) {
-  std::ofstream(path, std::ios::binary) << text;
-}
+using plain::make_file;
 
 }  // namespace support

@@ -1,5 +1,4 @@
-// Sockets, pipes and what fills and empties them, by plain system calls: what the other side of an operation does at
-// once.
+// Sockets, pipes and what fills and empties them, by plain calls: what the other side of an operation does at once.
 #pragma once
 
 #include <fcntl.h>
@@ -18,6 +17,8 @@
 #include <ringmill/io/address.hpp>
 #include <ringmill/io/fd.hpp>
 
+#include "plain_calls.hpp"
+
 namespace support {
 
 /// Throws the errno of a system call that failed.
@@ -31,12 +32,12 @@ class ends {
  public:
   static ends of_sockets() {
     std::array<int, 2> made{};
-    checked(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, made.data()), "socketpair");
+    checked(plain::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, made.data()), "socketpair");
     return ends(made);
   }
   static ends of_pipe() {
     std::array<int, 2> made{};
-    checked(::pipe2(made.data(), O_CLOEXEC), "pipe2");
+    checked(plain::pipe(made.data()), "pipe");
     return ends(made);
   }
 
@@ -49,51 +50,49 @@ class ends {
 
 /// Of 127.0.0.1, on a port that the kernel chose.
 inline ringmill::fd listening_socket(int backlog = 4096) {
-  ringmill::fd socket(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), "socket"));
+  ringmill::fd socket(checked(plain::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC), "socket"));
   const ringmill::address where = *ringmill::address::parse("127.0.0.1", 0);
-  checked(::bind(socket.number(), where.data(), where.size()), "bind");
-  checked(::listen(socket.number(), backlog), "listen");
+  checked(plain::bind(socket.number(), where.data(), where.size()), "bind");
+  checked(plain::listen(socket.number(), backlog), "listen");
   return socket;
 }
 
 inline ringmill::address address_of(const ringmill::fd& socket) {
   ringmill::address where;
   socklen_t length = ringmill::address::capacity();
-  checked(::getsockname(socket.number(), where.data(), &length), "getsockname");
+  checked(plain::getsockname(socket.number(), where.data(), &length), "getsockname");
   return where;
 }
 
 /// A client whose connection is in the backlog, or on its way there if that is full.
 inline ringmill::fd client_of(const ringmill::fd& listener) {
-  ringmill::fd socket(checked(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket"));
+  ringmill::fd socket(checked(plain::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK), "socket"));
   const ringmill::address where = address_of(listener);
-  if (::connect(socket.number(), where.data(), where.size()) < 0 && errno != EINPROGRESS) checked(-1, "connect");
+  if (plain::connect(socket.number(), where.data(), where.size()) < 0 && errno != EINPROGRESS) checked(-1, "connect");
   return socket;
 }
 
 /// Writes until the other side has no more room.
 inline void fill(const ringmill::fd& handle) {
-  const int flags = checked(::fcntl(handle.number(), F_GETFL), "fcntl");
-  checked(::fcntl(handle.number(), F_SETFL, flags | O_NONBLOCK), "fcntl");
+  const bool before = plain::set_non_blocking(handle.number(), true);
   const std::vector<std::byte> block(4096);
   for (std::size_t length = block.size(); length > 0;) {
-    if (::write(handle.number(), block.data(), length) < 0) length /= 2;
+    if (plain::write(handle.number(), block.data(), length) < 0) length /= 2;
   }
-  checked(::fcntl(handle.number(), F_SETFL, flags), "fcntl");
+  plain::set_non_blocking(handle.number(), before);
 }
 
 /// Reads all that is there.
 inline void drain(const ringmill::fd& handle) {
-  const int flags = checked(::fcntl(handle.number(), F_GETFL), "fcntl");
-  checked(::fcntl(handle.number(), F_SETFL, flags | O_NONBLOCK), "fcntl");
+  const bool before = plain::set_non_blocking(handle.number(), true);
   std::vector<std::byte> block(65536);
-  while (::read(handle.number(), block.data(), block.size()) > 0) {
+  while (plain::read(handle.number(), block.data(), block.size()) > 0) {
   }
-  checked(::fcntl(handle.number(), F_SETFL, flags), "fcntl");
+  plain::set_non_blocking(handle.number(), before);
 }
 
 inline void write_text(const ringmill::fd& handle, std::string_view text) {
-  const ssize_t size = ::write(handle.number(), text.data(), text.size());
+  const ssize_t size = plain::write(handle.number(), text.data(), text.size());
   checked(static_cast<int>(size), "write");
   if (size != static_cast<ssize_t>(text.size())) throw std::runtime_error("a short write");
 }
