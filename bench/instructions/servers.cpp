@@ -1,6 +1,7 @@
 // A request to a server, from the receive to the send, without what the kernel does for it.
 #include <array>
 #include <memory>
+#include <string>
 
 #include <ringmill/io/http/server.hpp>
 #include <ringmill/ringmill.hpp>
@@ -52,13 +53,25 @@ rm::task<> serve_http(std::size_t requests) {
   });
 }
 
+constexpr std::string_view request = "GET /hello HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n";
+
 void http_request(std::size_t count) {
-  static constexpr std::string_view request = "GET /hello HTTP/1.1\r\nHost: 127.0.0.1:8080\r\n\r\n";
   rm::run_on(std::make_unique<instant_kernel>(connections, request, count), serve_http(count));
+}
+
+/// Sixteen of them come at once.
+void http_pipelined(std::size_t count) {
+  constexpr std::size_t depth = 16;
+  std::string all;
+  for (std::size_t i = 0; i < depth; ++i) all += request;
+  const std::size_t times = count / depth;
+  rm::run_on(std::make_unique<instant_kernel>(connections, all, times), serve_http(times * depth));
 }
 
 }  // namespace
 
-std::vector<scenario> server_scenarios() { return {{"echo_request", echo_request}, {"http_request", http_request}}; }
+std::vector<scenario> server_scenarios() {
+  return {{"echo_request", echo_request}, {"http_request", http_request}, {"http_pipelined", http_pipelined}};
+}
 
 }  // namespace bench

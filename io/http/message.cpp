@@ -27,6 +27,27 @@ void append_fields(std::string& out, const fields& list) {
   out.append("\r\n");
 }
 
+/// "HTTP/1.1 200 OK", of what was checked, and the end of the line.
+void append_status_line(std::string& out, const response& message) {
+  const auto digit = [](int number) { return static_cast<char>('0' + number % 10); };
+  const int status = message.status;
+  const char begin[] = {'H',
+                        'T',
+                        'T',
+                        'P',
+                        '/',
+                        '1',
+                        '.',
+                        message.version_minor == 0 ? '0' : '1',
+                        ' ',
+                        digit(status / 100),
+                        digit(status / 10),
+                        digit(status),
+                        ' '};
+  out.append(begin, sizeof begin);
+  out.append(message.reason.empty() ? reason_phrase(status) : message.reason).append("\r\n");
+}
+
 }  // namespace
 
 void fields::add(std::string_view name, std::string_view value) {
@@ -114,7 +135,7 @@ void append_head(std::string& out, const request& message) {
 
 void append_head(std::string& out, const response& message) {
   detail::check_status_line(message);
-  detail::append_status_line(out, message);
+  append_status_line(out, message);
   append_fields(out, message.fields);
 }
 
@@ -125,26 +146,6 @@ void detail::check_status_line(const response& message) {
   if (!all_are(message.reason, value_character)) {
     throw std::invalid_argument("http: a reason phrase with a control character");
   }
-}
-
-void detail::append_status_line(std::string& out, const response& message) {
-  const auto digit = [](int number) { return static_cast<char>('0' + number % 10); };
-  const int status = message.status;
-  const char begin[] = {'H',
-                        'T',
-                        'T',
-                        'P',
-                        '/',
-                        '1',
-                        '.',
-                        message.version_minor == 0 ? '0' : '1',
-                        ' ',
-                        digit(status / 100),
-                        digit(status / 10),
-                        digit(status),
-                        ' '};
-  out.append(begin, sizeof begin);
-  out.append(message.reason.empty() ? reason_phrase(status) : message.reason).append("\r\n");
 }
 
 std::string_view reason_phrase(int status) noexcept {

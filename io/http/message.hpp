@@ -55,6 +55,8 @@ class RINGMILL_API fields {
 
   std::size_t size() const noexcept { return entries_.size(); }
   bool empty() const noexcept { return entries_.empty(); }
+  /// What they take in a head: each with ": " and the end of its line.
+  std::size_t wire_size() const noexcept { return text_.size() + 4 * entries_.size(); }
   field operator[](std::size_t index) const noexcept;
   iterator begin() const noexcept;
   iterator end() const noexcept;
@@ -132,8 +134,6 @@ RINGMILL_API void append_head(std::string& out, const response& message);
 namespace detail {
 /// Throws as `append_head` does.
 void check_status_line(const response& message);
-/// "HTTP/1.1 200 OK", of what was checked, and the end of the line.
-void append_status_line(std::string& out, const response& message);
 }  // namespace detail
 
 /// "Not Found" for 404; "Unknown" for what RFC 9110 does not name.

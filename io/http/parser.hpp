@@ -36,6 +36,8 @@ class RINGMILL_API request_parser final : public detail::message_parser {
   const request& message() const noexcept { return message_; }
   /// Moves the message out.
   request take() noexcept { return std::move(message_); }
+  /// The message itself, to be changed or moved from where it is, before `reset`.
+  request& message() noexcept { return message_; }
   /// Ready for the next request on the same connection; an error is forgotten too.
   void reset() noexcept;
 

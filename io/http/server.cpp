@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include <ringmill/io/http/characters.hpp>
 #include <ringmill/io/http/server_connection.hpp>
 
 namespace ringmill::http {
@@ -14,10 +15,12 @@ namespace {
 
 /// The path of a request target: without the query, and without the origin of an absolute one.
 std::string_view path_of(std::string_view target) noexcept {
-  if (const std::size_t scheme = target.find("://"); !target.starts_with('/') && scheme != target.npos) {
-    const std::size_t path = target.find_first_of("/?", scheme + 3);
-    target = path == target.npos ? "/" : target.substr(path);
-    if (target.starts_with('?')) target = "/";
+  if (!target.starts_with('/')) {
+    if (const std::size_t scheme = target.find("://"); scheme != target.npos) {
+      const std::size_t path = target.find_first_of("/?", scheme + 3);
+      target = path == target.npos ? "/" : target.substr(path);
+      if (target.starts_with('?')) target = "/";
+    }
   }
   return target.substr(0, target.find('?'));
 }
@@ -28,17 +31,16 @@ bool is_known_method(std::string_view method) noexcept {
   return std::find(std::begin(known), std::end(known), method) != std::end(known);
 }
 
+/// The only expectation that there is (RFC 9110 10.1.1).
+bool is_expectation_met(const request& message) noexcept {
+  const auto expects = message.fields.find("expect");
+  return !expects || detail::equal_ignoring_case(*expects, "100-continue");
+}
+
 response plain(int status) {
   response answer(status, std::to_string(status) + ' ' + std::string(reason_phrase(status)) + '\n');
   answer.fields.add("Content-Type", "text/plain");
   return answer;
-}
-
-/// What a handler gives has to fit into a head, and to be the one final response.
-void check(const response& given) {
-  if (given.status < 200)
-    throw std::invalid_argument("http: a handler gave the status " + std::to_string(given.status));
-  detail::check_status_line(given);
 }
 
 void print_error(const std::exception_ptr& error, const request& about) {
@@ -98,8 +100,17 @@ const server::entry* server::find(std::string_view method, std::string_view path
   return method == "HEAD" ? find("GET", path) : nullptr;
 }
 
-/// No route: because of the path, or only because of the method.
-response server::refuse(std::string_view method, std::string_view path) const {
+/// None where there is no route for it, or it expects what no handler is asked about.
+const server::handler* server::find_handler(const request& message) const noexcept {
+  if (!is_expectation_met(message)) return nullptr;
+  const entry* const route = find(message.method, path_of(message.target));
+  return route ? &route->answer : nullptr;
+}
+
+/// Why there is no handler: because of the path, or only because of the method.
+response server::refuse(const request& message) const {
+  if (!is_expectation_met(message)) return response(417);
+  const std::string_view path = path_of(message.target);
   std::string allowed;
   for (const entry& route : routes_) {
     if (!route.matches(path)) continue;
@@ -107,45 +118,44 @@ response server::refuse(std::string_view method, std::string_view path) const {
     allowed += route.method;
     if (route.method == "GET") allowed += ", HEAD";
   }
-  if (!is_known_method(method)) return plain(501);
+  if (!is_known_method(message.method)) return plain(501);
   if (allowed.empty()) return plain(404);
   response answer = plain(405);
   answer.fields.add("Allow", allowed);
   return answer;
 }
 
-task<response> server::answer(request message) const {
-  response given;
-  task<> answering = answer(message, given);
-  co_await std::move(answering);
-  co_return given;
+response server::failed(const std::exception_ptr& error, const std::string& method, const std::string& target) const {
+  const request about(method, target);
+  if (options_.on_error()) {
+    options_.on_error()(error, about);
+  } else {
+    print_error(error, about);
+  }
+  return plain(500);
 }
 
-/// By reference, since moving a request, five strings and lists, costs as much as parsing a small one. What it was
-/// moved into is gone when its handler has thrown, so what is said of it then is copied before.
-task<> server::answer(request& message, response& into) const {
-  const std::string_view path = path_of(message.target);
-  const entry* const route = find(message.method, path);
-  if (!route) {
-    into = refuse(message.method, path);
-    co_return;
+void server::check(const response& given) {
+  if (given.status < 200) {
+    throw std::invalid_argument("http: a handler gave the status " + std::to_string(given.status));
   }
+  detail::check_status_line(given);
+}
+
+task<response> server::answer(request message) const {
+  const handler* const chosen = find_handler(message);
+  if (!chosen) co_return refuse(message);
+  // What the message is moved into is gone when its handler has thrown.
   const std::string method = message.method;
   const std::string target = message.target;
   try {
-    task<response> answering = route->answer(std::move(message));
-    into = co_await std::move(answering);
-    check(into);
-    co_return;
+    task<response> answering = (*chosen)(std::move(message));
+    response given = co_await std::move(answering);
+    check(given);
+    co_return given;
   } catch (...) {
-    const request about(method, target);
-    if (options_.on_error()) {
-      options_.on_error()(std::current_exception(), about);
-    } else {
-      print_error(std::current_exception(), about);
-    }
+    co_return failed(std::current_exception(), method, target);
   }
-  into = plain(500);
 }
 
 task<> server::serve_one(server* self, tcp_stream peer, semaphore::permit) {

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,7 +39,13 @@ class RINGMILL_API server {
   /// Answers one request, whose body is there in full. Content-Length, Date and Connection of the response are the
   /// server's business, and its body is left out where there must be none (HEAD, 204, 304). When it throws, the client
   /// gets a 500 and `server_options::on_error` the exception. When the server is cancelled, so are its handlers.
-  using handler = std::function<task<response>(request)>;
+  ///
+  /// Requests that a client sends without waiting for answers, pipelined, are handled one after the other. The
+  /// responses to those whose handlers end without suspending go out together: a handler that computes for long without
+  /// giving way keeps those before it waiting, too.
+  ///
+  /// A handler that is a coroutine takes the request by value. The reference is there to save a move.
+  using handler = std::function<task<response>(request&&)>;
 
   explicit server(server_options options = server_options());
 
@@ -73,9 +80,15 @@ class RINGMILL_API server {
 
   static task<> serve_one(server* self, tcp_stream peer, semaphore::permit place);
   task<> accept_for_ever(tcp_listener& listener, nursery& connections, semaphore& places);
-  task<> answer(request& message, response& into) const;
+
+  // An answer has three sources: a handler, what is said where there is none, and what is said of one that failed.
+  const handler* find_handler(const request& message) const noexcept;
+  response refuse(const request& message) const;
+  response failed(const std::exception_ptr& error, const std::string& method, const std::string& target) const;
+  /// Throws std::invalid_argument, if a handler gave what does not fit into a head or is not the final response.
+  static void check(const response& given);
+
   const entry* find(std::string_view method, std::string_view path) const noexcept;
-  response refuse(std::string_view method, std::string_view path) const;
 
   server_options options_;
   std::vector<entry> routes_;

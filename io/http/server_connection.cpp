@@ -4,16 +4,18 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
-#include <iterator>
-#include <optional>
+#include <exception>
 #include <span>
 #include <string>
 #include <utility>
 
+#include <ringmill/io/const_buffer.hpp>
 #include <ringmill/io/http/characters.hpp>
+#include <ringmill/io/http/detail/handler_awaiter.hpp>
 #include <ringmill/io/ring.hpp>
 #include <ringmill/runtime/error.hpp>
 #include <ringmill/runtime/loop.hpp>
+#include <ringmill/runtime/shield.hpp>
 #include <ringmill/runtime/timeout.hpp>
 
 namespace ringmill::http::detail {
@@ -21,6 +23,17 @@ namespace ringmill::http::detail {
 namespace {
 
 constexpr std::size_t buffer_size = 16 * 1024;
+
+// Responses to pipelined requests wait for each other no longer than until there are so many, and no more than so many
+// bytes of them: what a connection holds, and how long it works before it gives way, is bounded.
+constexpr std::size_t most_held_back = 32;
+constexpr std::size_t most_bytes_held_back = 64 * 1024;
+/// A larger body is sent from where it lies.
+constexpr std::size_t most_copied = 16 * 1024;
+/// A larger buffer is given back once it is sent.
+constexpr std::size_t most_kept = 16 * 1024;
+/// For what is still to be sent, or on its way, when a connection ends.
+constexpr duration time_to_part = std::chrono::seconds(1);
 
 /// What the peer is told about an input that the parser refused.
 int status_of(parse_error error) noexcept {
@@ -65,6 +78,16 @@ std::string_view date_line() {
   return {text, size};
 }
 
+/// "HTTP/1.1 200 OK" and the end of the line.
+char* put_status_line(char* to, const response& message) noexcept {
+  const int status = message.status;
+  to = put(to, "HTTP/1.1 ");
+  for (const int unit : {100, 10, 1}) *to++ = static_cast<char>('0' + status / unit % 10);
+  *to++ = ' ';
+  to = put(to, message.reason.empty() ? reason_phrase(status) : std::string_view(message.reason));
+  return put(to, "\r\n");
+}
+
 /// What the server says itself, whatever a handler has said.
 bool is_framing(std::string_view name) noexcept {
   switch (name.size()) {
@@ -84,140 +107,182 @@ bool is_framing(std::string_view name) noexcept {
 server_connection::server_connection(const server& owner, tcp_stream peer)
     : server_(owner), stream_(std::move(peer)), parser_(owner.options().limits()), buffer_(buffer_size) {}
 
-duration server_connection::time_left(time_point deadline) const { return deadline - loop::current().now(); }
-
 task<> server_connection::run() {
-  while (open_) {
-    task<reading> read = read_request();
-    const reading outcome = co_await std::move(read);
-    if (outcome == reading::complete) {
-      task<> answered = answer();
-      co_await std::move(answered);
-      parser_.reset();
-    } else {
-      open_ = false;
-      if (outcome == reading::closed) co_return;
-      task<> refused = refuse(outcome);
-      co_await std::move(refused);
-    }
-  }
-}
-
-task<server_connection::reading> server_connection::read_request() {
-  const server_options& options = server_.options();
-  bool was_idle = is_idle();
-  bool had_head = false;
-  body_.clear();
-  // Of the head, then of the body. Most requests come whole, in one piece, and the clock is not read for them.
-  std::optional<time_point> deadline;
-  while (!parser_.message_complete() && parser_.error_value() == parse_error::none) {
-    if (begin_ == end_) {
-      begin_ = end_ = 0;
-      const auto room = std::as_writable_bytes(std::span(buffer_));
-      try {
-        if (was_idle) {
-          end_ = co_await with_timeout(options.idle_timeout(), stream_.read_some(room));
-        } else {
-          if (!deadline) deadline = saturating_add(loop::current().now(), options.head_timeout());
-          end_ = co_await with_deadline(*deadline, stream_.read_some(room));
-        }
-      } catch (const timeout_error&) {
-        co_return was_idle ? reading::closed : reading::late;
+  while (open_ && !is_lost_) {
+    parse();
+    if (parser_.error_value() != parse_error::none) {
+      refuse(status_of(parser_.error_value()), parser_.error().message());
+    } else if (!parser_.message_complete()) {
+      invite_body();
+      if (holds_back()) {
+        task<> sent = send();
+        co_await std::move(sent);
+        if (is_lost_) break;
       }
-      if (end_ == 0) co_return reading::closed;
-      was_idle = false;
+      task<> was_read = read();
+      co_await std::move(was_read);
+    } else {
+      request& message = parser_.message();
+      message.body = std::move(body_);
+      const bool has_body = message.method != "HEAD";
+      open_ = parser_.keep_alive();
+      if (const server::handler* const handler = server_.find_handler(message)) {
+        // What the message is moved into is gone when its handler has thrown.
+        const std::string method = message.method;
+        const std::string target = message.target;
+        try {
+          task<response> answering = (*handler)(std::move(message));
+          handler_awaiter answered(answering, holds_back(), [this] { return send(); });
+          co_await std::move(answered);
+          response given = answering.await_resume();
+          server::check(given);
+          append(std::move(given), has_body);
+        } catch (...) {
+          append(server_.failed(std::current_exception(), method, target), has_body);
+        }
+      } else {
+        append(server_.refuse(message), has_body);
+      }
+      next_request();
     }
-    const parse_result step = parser_.parse(std::string_view(buffer_.data() + begin_, end_ - begin_));
-    begin_ += step.consumed;
-    body_.append(step.body);
-    if (!had_head && parser_.head_complete() && !parser_.message_complete()) {
-      had_head = true;
-      deadline = saturating_add(loop::current().now(), options.body_timeout());
-      task<> continued = continue_if_expected();
-      co_await std::move(continued);
+    const bool is_cut_off = static_cast<bool>(current_cancel_reason());
+    if (is_lost_ || !holds_back() || (open_ && !is_cut_off && !holds_back_enough())) continue;
+    task<> sent = send();
+    if (is_cut_off) {
+      co_await shield(time_to_part, std::move(sent));  // handlers have done their work
+    } else {
+      co_await std::move(sent);
     }
   }
-  co_return parser_.error_value() == parse_error::none ? reading::complete : reading::failed;
-}
-
-/// A client that asked whether it may send its body is told so, unless it has begun already (RFC 9110 10.1.1).
-task<> server_connection::continue_if_expected() {
-  const request& message = parser_.message();
-  const auto expects = message.fields.find("expect");
-  if (!expects || message.version_minor == 0 || begin_ != end_ || !equal_ignoring_case(*expects, "100-continue"))
-    co_return;
-  co_await with_timeout(server_.options().write_timeout(), stream_.write_all("HTTP/1.1 100 Continue\r\n\r\n"));
-}
-
-task<> server_connection::answer() {
-  const bool keep = parser_.keep_alive();
-  request message = parser_.take();
-  message.body = std::move(body_);
-  const bool wants_body = message.method != "HEAD";
-  const auto expects = message.fields.find("expect");
-  response given(417);
-  if (!expects || equal_ignoring_case(*expects, "100-continue")) {
-    task<> answering = server_.answer(message, given);
-    co_await std::move(answering);
-  }
-  given.version_minor = 1;
-  const bool has_body = given.status != 204 && given.status != 304;
-  task<> written = write(given, keep, wants_body && has_body);
-  co_await std::move(written);
-}
-
-task<> server_connection::refuse(reading why) {
-  const int status = why == reading::late ? 408 : status_of(parser_.error_value());
-  response told(status);
-  told.body = why == reading::late ? "request timeout" : parser_.error().message();
-  told.body += '\n';
-  told.fields.add("Content-Type", "text/plain");
-  task<> written = write(told, false, true);
-  co_await std::move(written);
+  if (is_lost_ || !drains_) co_return;
   task<> drained = drain();
   co_await std::move(drained);
 }
 
-/// Into out_: what the handler has said but for the framing, and the rest.
-void server_connection::append_head(const response& message, bool keep) {
-  append_status_line(out_, message);
+/// Takes what is in the buffer, up to the end of a request.
+void server_connection::parse() {
+  while (begin_ != end_ && !parser_.message_complete() && parser_.error_value() == parse_error::none) {
+    const parse_result step = parser_.parse(std::string_view(buffer_.data() + begin_, end_ - begin_));
+    begin_ += step.consumed;
+    if (!step.body.empty()) body_.append(step.body);
+  }
+}
+
+/// The one before has been answered.
+void server_connection::next_request() {
+  parser_.reset();
+  body_.clear();
+  deadline_.reset();
+  awaits_body_ = false;
+  // Whatever came behind the last one is not answered.
+  drains_ = !open_ && begin_ != end_;
+}
+
+/// A client that asked whether it may send its body is told so, unless it has begun already (RFC 9110 10.1.1).
+void server_connection::invite_body() {
+  if (awaits_body_ || !parser_.head_complete()) return;
+  const request& message = parser_.message();
+  const auto expects = message.fields.find("expect");
+  if (!expects || message.version_minor == 0 || !body_.empty() || !equal_ignoring_case(*expects, "100-continue"))
+    return;
+  out_.append("HTTP/1.1 100 Continue\r\n\r\n");
+}
+
+/// Waits for more of a request. The buffer is empty, and nothing is held back.
+task<> server_connection::read() {
+  const server_options& options = server_.options();
+  const bool is_idle = !parser_.started();
+  if (!is_idle) {
+    const bool begins_body = parser_.head_complete() && !awaits_body_;
+    if (begins_body) deadline_ = saturating_add(loop::current().now(), options.body_timeout());
+    if (!deadline_) deadline_ = saturating_add(loop::current().now(), options.head_timeout());
+    awaits_body_ = awaits_body_ || begins_body;
+  }
+  const auto room = std::as_writable_bytes(std::span(buffer_));
+  begin_ = end_ = 0;
+  try {
+    if (is_idle) {
+      end_ = co_await with_timeout(options.idle_timeout(), stream_.read_some(room));
+    } else {
+      end_ = co_await with_deadline(*deadline_, stream_.read_some(room));
+    }
+    open_ = end_ > 0;
+  } catch (const timeout_error&) {
+    open_ = false;
+    if (!is_idle) refuse(408, "request timeout");
+  }
+}
+
+/// All that is held back. What goes wrong is the peer's, and it is the one who does not hear of it.
+task<> server_connection::send() {
+  is_lost_ = true;  // until the kernel has it: a part may be sent when this is cut off
+  const duration limit = server_.options().write_timeout();
+  try {
+    if (large_body_.empty()) {
+      co_await with_timeout(limit, stream_.write_all(out_.text()));
+    } else {
+      const const_buffer parts[] = {out_.text(), large_body_};
+      co_await with_timeout(limit, stream_.write_all(parts));
+    }
+  } catch (const std::exception&) {
+    co_return;
+  }
+  is_lost_ = false;
+  out_.clear(most_kept);
+  large_body_ = std::string();
+  held_back_ = 0;
+}
+
+bool server_connection::holds_back_enough() const noexcept {
+  return out_.size() >= most_bytes_held_back || held_back_ >= most_held_back || !large_body_.empty();
+}
+
+/// Behind what is held back: what the handler has said but for the framing, and the rest. All of it, or an exception.
+void server_connection::append(response&& message, bool has_body) {
+  if (message.fields.contains_token("connection", "close")) open_ = false;
+  const bool may_have_body = message.status != 204 && message.status != 304;
+  std::string& body = message.body;
+  // A small body goes out with the head; a large one is not worth a copy.
+  const bool is_large = has_body && may_have_body && body.size() > most_copied;
+  const std::string_view copied = has_body && may_have_body && !is_large ? std::string_view(body) : std::string_view();
+  constexpr std::size_t most_framing = 192;  // status, Date, Content-Length, Connection
+  char* to = out_.room(most_framing + message.reason.size() + message.fields.wire_size() + copied.size());
+  to = put_status_line(to, message);
   bool has_date = false;
   for (const auto [name, value] : message.fields) {
     if (is_framing(name)) continue;
     has_date = has_date || equal_ignoring_case(name, "date");
-    out_.append(name).append(": ").append(value).append("\r\n");
+    to = put(put(put(put(to, name), ": "), value), "\r\n");
   }
-  if (!has_date) out_.append(date_line());
-  if (message.status != 204 && message.status != 304) {
-    char digits[24];
-    char* const end = std::to_chars(digits, std::end(digits), message.body.size()).ptr;
-    out_.append("Content-Length: ").append(digits, end).append("\r\n");
+  if (!has_date) to = put(to, date_line());
+  if (may_have_body) {
+    to = put(to, "Content-Length: ");
+    to = std::to_chars(to, to + 20, body.size()).ptr;
+    to = put(to, "\r\n");
   }
-  out_.append(keep ? "Connection: keep-alive\r\n\r\n" : "Connection: close\r\n\r\n");
+  to = open_ ? put(to, "Connection: keep-alive\r\n\r\n") : put(to, "Connection: close\r\n\r\n");
+  out_.end_at(put(to, copied));
+  if (is_large) large_body_ = std::move(body);
+  ++held_back_;
 }
 
-task<> server_connection::write(const response& message, bool keep, bool has_body) {
-  keep = keep && !message.fields.contains_token("connection", "close");
-  open_ = open_ && keep;
-  out_.clear();
-  append_head(message, keep);
-  // A small body goes out with the head; copying a large one would cost more than the second system call.
-  const bool in_one = message.body.size() <= buffer_size;
-  if (has_body && in_one) out_ += message.body;
-  const duration limit = server_.options().write_timeout();
-  co_await with_timeout(limit, stream_.write_all(out_));
-  if (has_body && !in_one) co_await with_timeout(limit, stream_.write_all(message.body));
+/// Of what is not understood, or does not come: nothing behind it is looked at.
+void server_connection::refuse(int status, std::string why) {
+  response told(status, std::move(why) + '\n');
+  told.fields.add("Content-Type", "text/plain");
+  open_ = false;
+  drains_ = true;
+  append(std::move(told), true);
 }
 
 /// Reads on for a while before closing: closing with unread bytes makes the kernel send a reset, and that can destroy
 /// the response on its way (RFC 9112 9.6).
 task<> server_connection::drain() {
   stream_.shutdown_write();
-  const time_point deadline = saturating_add(loop::current().now(), std::chrono::seconds(1));
+  const time_point deadline = saturating_add(loop::current().now(), time_to_part);
   const auto room = std::as_writable_bytes(std::span(buffer_));
   for (std::size_t drained = 0; drained < 256 * 1024;) {
-    const duration left = time_left(deadline);
-    const std::size_t n = co_await with_timeout(left, stream_.read_some(room));
+    const std::size_t n = co_await with_deadline(deadline, stream_.read_some(room));
     if (n == 0) co_return;
     drained += n;
   }

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include <ringmill/io/http/detail/output.hpp>
 #include <ringmill/io/http/parser.hpp>
 #include <ringmill/io/http/server.hpp>
 #include <ringmill/io/tcp.hpp>
@@ -13,29 +15,30 @@
 
 namespace ringmill::http::detail {
 
-/// Requests are answered in the order they come; one that is pipelined waits in the buffer until its turn.
+/// Requests are answered in the order they come. Of those that came together, pipelined, each is answered at once, and
+/// its response held back: they go out in one piece, before anything waits, be it a handler or the connection for more.
 class server_connection {
  public:
   server_connection(const server& owner, tcp_stream peer);
   server_connection(const server_connection&) = delete;
   server_connection& operator=(const server_connection&) = delete;
 
-  /// Until the peer or the protocol ends it. Throws std::system_error and timeout_error when the peer fails.
+  /// Until the peer or the protocol ends it. Throws std::system_error when reading fails.
   task<> run();
 
  private:
-  /// How reading a request ended.
-  enum class reading { complete, closed, failed, late };
-
-  task<reading> read_request();
-  task<> answer();
-  task<> refuse(reading why);
-  void append_head(const response& message, bool keep);
-  task<> write(const response& message, bool keep, bool has_body);
-  task<> continue_if_expected();
+  void parse();
+  void next_request();
+  task<> read();
+  task<> send();
+  void invite_body();
+  void append(response&& message, bool has_body);
+  void refuse(int status, std::string why);
   task<> drain();
-  bool is_idle() const noexcept { return !parser_.started() && begin_ == end_; }
-  duration time_left(time_point deadline) const;
+
+  bool holds_back() const noexcept { return !out_.empty(); }
+  /// So much that it has to go out, whatever comes next.
+  bool holds_back_enough() const noexcept;
 
   const server& server_;
   tcp_stream stream_;
@@ -43,9 +46,18 @@ class server_connection {
   std::vector<char> buffer_;
   std::size_t begin_ = 0;  ///< of the bytes in the buffer that wait for the parser
   std::size_t end_ = 0;
-  std::string body_;  ///< of the request that is read
-  std::string out_;
-  bool open_ = true;
+  // Of the request that is read.
+  std::string body_;
+  std::optional<time_point> deadline_;  ///< of its head, then of its body; none if it comes in one piece
+  bool awaits_body_ = false;
+  // Of the responses that are held back.
+  output out_;
+  std::string large_body_;  ///< of the last one, if it is too large to be copied
+  std::size_t held_back_ = 0;
+
+  bool open_ = true;      ///< more requests are welcome
+  bool drains_ = false;   ///< the peer may be sending still
+  bool is_lost_ = false;  ///< sending has failed or was cut off: nothing more can be said
 };
 
 }  // namespace ringmill::http::detail

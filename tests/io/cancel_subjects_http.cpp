@@ -49,6 +49,8 @@ class served {
       co_await rm::sleep_for(1h);
       co_return http::response(200, "");
     });
+    server.route("GET", "/at-once",
+                 [](http::request) -> rm::task<http::response> { co_return http::response(200, ""); });
     write_text(client, request);
   }
   rm::tcp_listener listener{listening_socket()};
@@ -67,6 +69,10 @@ class served_half : public served {
 class served_whole : public served {
  public:
   served_whole() : served("GET / HTTP/1.1\r\nHost: x\r\n\r\n") {}
+};
+class served_two : public served {
+ public:
+  served_two() : served("GET /at-once HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n") {}
 };
 
 rm::task<> serve(served& here) { co_await here.server.serve(here.listener); }
@@ -93,6 +99,7 @@ io_subject_list http_subjects() {
       serving<served_silence>("http::server::serve a silent client"),
       serving<served_half>("http::server::serve half a request"),
       serving<served_whole>("http::server::serve while a handler runs"),
+      serving<served_two>("http::server::serve while a handler runs behind a response"),
   };
 }
 

@@ -1,0 +1,190 @@
+// A server whose client does not wait for answers: what one client can take up, and how it ends.
+#include <doctest/doctest.h>
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <ringmill/io/http/server.hpp>
+#include <ringmill/ringmill.hpp>
+
+#include "../support/kernels.hpp"
+#include "http_pipelining.hpp"
+
+namespace rm = ringmill;
+namespace http = ringmill::http;
+using namespace std::chrono_literals;
+using namespace support;
+
+TEST_CASE("pipelining: a client that sends requests for ever and reads nothing is not worked for, and is cut off") {
+  in_virtual_time([]() -> rm::task<> {
+    std::size_t handled = 0;
+    http::server server;
+    server.route("GET", "/*", [&](http::request) -> rm::task<http::response> {
+      ++handled;
+      co_return http::response(200, std::string(1000, 'x'));
+    });
+    const auto ask = [&](rm::tcp_stream& client) -> rm::task<> {
+      std::string all;
+      for (int i = 0; i < 1000; ++i) all += get("/");
+      bool was_cut_off = false;
+      const auto send_for_ever = [&]() -> rm::task<> {
+        try {
+          for (;;) co_await client.write_all(all);
+        } catch (const std::system_error&) {
+          was_cut_off = true;
+        }
+      };
+      rm::nursery sending;
+      co_await sending.run([&]() -> rm::task<> {
+        sending.start(send_for_ever);
+        co_await rm::sleep_for(20s);
+        const std::size_t before = handled;
+        CHECK(server.connections() == 1);
+        co_await rm::sleep_for(20s);
+        CHECK(handled == before);
+        co_await rm::sleep_for(21s);
+        CHECK(handled == before);
+        CHECK(server.connections() == 0);
+        CHECK(was_cut_off);
+      });
+    };
+    co_await with_client(server, ask);
+  });
+}
+
+TEST_CASE("pipelining: a client that sends requests for ever leaves others their turn") {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    std::size_t greedy = 0;
+    http::server server;
+    server.route("GET", "/greedy", [&](http::request) -> rm::task<http::response> {
+      ++greedy;
+      co_return http::response(200, "");
+    });
+    std::size_t seen = 0;
+    server.route("GET", "/modest", [&](http::request) -> rm::task<http::response> {
+      seen = greedy;
+      co_return http::response(200, "here");
+    });
+    auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
+    const rm::address where = listener.local();
+    std::string all;
+    for (int i = 0; i < 20'000; ++i) all += get("/greedy");
+    const auto send_much = [&]() -> rm::task<> {
+      rm::tcp_stream client = co_await rm::tcp_stream::connect(where);
+      const auto read_all = [&]() -> rm::task<> {
+        std::array<std::byte, 65536> buffer;
+        while (co_await client.read_some(buffer) > 0) continue;
+      };
+      rm::task<> reading = read_all();
+      co_await rm::when_all(client.write_all(all), std::move(reading));
+    };
+    rm::nursery group;
+    co_await group.run([&]() -> rm::task<> {
+      group.start([&]() -> rm::task<> { return server.serve(listener); });
+      group.start(send_much);
+      rm::tcp_stream client = co_await rm::tcp_stream::connect(where);
+      while (greedy == 0) co_await rm::yield();
+      std::size_t most = 0;
+      for (int i = 0; i < 5; ++i) {
+        const std::size_t before = greedy;
+        co_await client.write_all(get("/modest"));
+        const std::string text = co_await read_until(client, "here");
+        most = std::max(most, seen - before);
+      }
+      CHECK(most < 2000);
+      CHECK(greedy < 20'000);
+      group.cancel();
+    });
+  });
+}
+
+TEST_CASE("pipelining: a handler that stops the server takes no response with it, nor its own") {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    rm::cancel_scope serving;
+    int handled = 0;
+    http::server server;
+    server.route("GET", "/stop", [&](http::request) -> rm::task<http::response> {
+      serving.cancel();
+      co_return http::response(200, "stopped");
+    });
+    server.route("GET", "/*", [&](http::request message) -> rm::task<http::response> {
+      ++handled;
+      co_return http::response(200, message.target);
+    });
+    auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
+    const rm::address where = listener.local();
+    rm::nursery both;
+    co_await both.run([&]() -> rm::task<> {
+      both.start([&]() -> rm::task<> {
+        rm::task<> running = server.serve(listener);
+        co_await serving.run(std::move(running));
+      });
+      rm::tcp_stream client = co_await rm::tcp_stream::connect(where);
+      co_await client.write_all(get("/1") + get("/2") + get("/stop") + get("/3"));
+      std::string text;
+      std::array<char, 4096> buffer;
+      try {
+        while (const std::size_t n = co_await client.read_some(std::as_writable_bytes(std::span(buffer)))) {
+          text.append(buffer.data(), n);
+        }
+      } catch (const std::system_error&) {
+        // With a request that nobody read the connection may be reset, behind what was sent.
+      }
+      CHECK(bodies(text) == std::vector<std::string>{"/1", "/2", "stopped"});
+      CHECK(handled == 2);
+    });
+    CHECK(server.connections() == 0);
+  });
+}
+
+TEST_CASE("pipelining: a server that is stopped while a handler runs behind a response ends both") {
+  in_virtual_time([]() -> rm::task<> {
+    http::server server(http::server_options().write_timeout(24h));
+    server.route("GET", "/slow", slow).route("GET", "/large", [](http::request) -> rm::task<http::response> {
+      co_return http::response(200, std::string(10'000'000, 'x'));
+    });
+    server.route("GET", "/*", path);
+    for (const std::string_view first : {"/1", "/large"}) {
+      const auto ask = [&](rm::tcp_stream& client) -> rm::task<> {
+        co_await client.write_all(get(first) + get("/slow"));
+        co_await rm::sleep_for(5min);
+        CHECK(server.connections() == 1);
+      };
+      co_await with_client(server, ask);
+      CHECK(rm::ring::current().in_flight() == 0);
+    }
+  });
+}
+
+TEST_CASE("pipelining: a handler runs to its end although the peer of the response before it has gone") {
+  in_virtual_time([]() -> rm::task<> {
+    bool has_ended = false;
+    http::server server(http::server_options().write_timeout(1min));
+    // As much as may be held back, and more than the peer takes without reading.
+    server.route("GET", "/some", [](http::request) -> rm::task<http::response> {
+      co_return http::response(200, std::string(16'000, 'x'));
+    });
+    server.route("GET", "/slow", [&](http::request) -> rm::task<http::response> {
+      co_await rm::sleep_for(1h);
+      has_ended = true;
+      co_return http::response(200, "");
+    });
+    const auto ask = [&](rm::tcp_stream& client) -> rm::task<> {
+      std::string all;
+      for (int i = 0; i < 3; ++i) all += get("/some");
+      co_await client.write_all(all + get("/slow") + get("/some"));
+      client.close();
+      co_await rm::sleep_for(30min);
+      CHECK(server.connections() == 1);
+      CHECK_FALSE(has_ended);
+      co_await rm::sleep_for(40min);
+      CHECK(has_ended);
+      CHECK(server.connections() == 0);
+    };
+    co_await with_client(server, ask);
+  });
+}
