@@ -40,7 +40,7 @@ rm::task<> serve_http(std::size_t requests) {
   auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
   rm::event all_answered;
   rm::http::server server;
-  server.route("GET", "/hello", [&](rm::http::request) -> rm::task<rm::http::response> {
+  server.route("GET", "/hello", [&](const rm::http::request&) -> rm::task<rm::http::response> {
     if (--requests == 0) all_answered.set();
     co_return rm::http::response(200, "hello\n");
   });

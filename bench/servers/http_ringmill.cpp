@@ -9,7 +9,7 @@ namespace http = ringmill::http;
 
 namespace {
 
-rm::task<http::response> hello(http::request) {
+rm::task<http::response> hello(const http::request&) {
   http::response answer(200, "Hello, World!");
   answer.fields.add("Content-Type", "text/plain");
   co_return answer;

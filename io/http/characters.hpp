@@ -38,11 +38,27 @@ constexpr bool is(char c, character_class wanted) noexcept {
   return (character_classes[static_cast<unsigned char>(c)] & wanted) != 0;
 }
 
-/// Without a branch a byte: what is looked at is nearly always valid, so leaving early gains nothing.
+inline constexpr unsigned every_class = ~0u;
+
+constexpr unsigned classes_of(char c) noexcept { return character_classes[static_cast<unsigned char>(c)]; }
+
+/// Those that all bytes of it belong to. Without a branch a byte: what is looked at is nearly always valid, so leaving
+/// early gains nothing.
+constexpr unsigned classes_of(std::string_view text) noexcept {
+  unsigned classes = every_class;
+  for (const char c : text) classes &= classes_of(c);
+  return classes;
+}
+
 constexpr bool all_are(std::string_view text, character_class wanted) noexcept {
-  unsigned classes = wanted;
-  for (const char c : text) classes &= character_classes[static_cast<unsigned char>(c)];
-  return classes != 0;
+  return (classes_of(text) & wanted) != 0;
+}
+
+/// How many bytes of that class it begins with.
+constexpr std::size_t count_leading(std::string_view text, character_class wanted) noexcept {
+  std::size_t count = 0;
+  while (count < text.size() && is(text[count], wanted)) ++count;
+  return count;
 }
 
 constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
@@ -51,6 +67,18 @@ constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cas
 constexpr bool equal_ignoring_case(std::string_view left, std::string_view right) noexcept {
   return left.size() == right.size() &&
          std::equal(left.begin(), left.end(), right.begin(), [](char a, char b) { return lower(a) == lower(b); });
+}
+
+/// The same with `known`, which is in lower case and has but letters and hyphens, for a `name` that is a token.
+constexpr bool is_named(std::string_view name, std::string_view known) noexcept {
+  // Upper case and lower case differ in one bit, and no other two characters of a token become a letter or a hyphen
+  // by it.
+  constexpr char case_bit = 'a' - 'A';
+  if (name.size() != known.size()) return false;
+  for (std::size_t i = 0; i < name.size(); ++i) {
+    if ((name[i] | case_bit) != known[i]) return false;
+  }
+  return true;
 }
 
 /// Without the spaces and tabs at both ends.

@@ -91,12 +91,14 @@ void fields::clear() noexcept {
 
 field fields::operator[](std::size_t index) const noexcept {
   const entry& where = entries_[index];
-  const std::string_view text = text_;
-  return {text.substr(where.begin, where.name_size), text.substr(where.begin + where.name_size, where.value_size)};
+  const char* const name = text_.data() + where.begin;
+  return {std::string_view(name, where.name_size), std::string_view(name + where.name_size, where.value_size)};
 }
 
 std::optional<std::string_view> fields::find(std::string_view name) const noexcept {
-  for (const auto [other, value] : *this) {
+  for (std::size_t i = 0; i < entries_.size(); ++i) {
+    if (entries_[i].name_size != name.size()) continue;
+    const auto [other, value] = (*this)[i];
     if (equal_ignoring_case(other, name)) return value;
   }
   return std::nullopt;

@@ -13,7 +13,7 @@ namespace detail {
 
 void message_parser::start_head() noexcept {
   state_ = state::start_line;
-  fields_.clear();
+  head_fields().clear();
   lines_size_ = 0;
   content_length_.reset();
   host_count_ = 0;
@@ -35,11 +35,6 @@ void message_parser::reset_core() noexcept {
   error_ = parse_error::none;
 }
 
-bool message_parser::reads_lines() const noexcept {
-  return state_ == state::start_line || state_ == state::field_line || state_ == state::chunk_line ||
-         state_ == state::trailer_line;
-}
-
 parse_result message_parser::fail(parse_error error, std::size_t used) noexcept {
   error_ = error;
   return parse_result(used, {});
@@ -49,13 +44,17 @@ parse_result message_parser::parse(std::string_view input) {
   std::size_t used = 0;
   while (used < input.size() && error_ == parse_error::none && state_ != state::complete) {
     if (reads_lines()) {
-      std::string_view line;
-      bool whole = false;
       const bool had_head = head_complete_;
-      used += take_line(input.substr(used), line, whole);
-      if (!whole) break;
-      handle_line(line);
-      line_.clear();
+      const std::size_t quick = quick_line(input.substr(used));
+      used += quick;
+      if (quick == 0) {
+        std::string_view line;
+        bool whole = false;
+        used += take_line(input.substr(used), line, whole);
+        if (!whole) break;
+        handle_line(line);
+        line_.clear();
+      }
       if (head_complete_ != had_head) break;
       continue;
     }
@@ -130,7 +129,7 @@ void message_parser::handle_line(std::string_view line) {
       state_ = state::field_line;
       break;
     case state::field_line:
-      error_ = line.empty() ? end_of_head() : field_line(line, fields_);
+      error_ = line.empty() ? end_of_head() : field_line(line, head_fields());
       break;
     case state::chunk_line:
       error_ = chunk_line(line);
@@ -170,15 +169,53 @@ parse_error explain_bad_name(std::string_view line, std::size_t name_size) noexc
 
 }  // namespace
 
+/// Most lines of a head lie whole in the input, with nothing wrong: those are taken in one pass. Gives the size of the
+/// line; 0, and has done nothing, if it has to be taken the long way, which knows why.
+std::size_t message_parser::quick_line(std::string_view input) {
+  if (state_ != state::field_line || !line_.empty()) return 0;
+  const char* const begin = input.data();
+  const char* const end = begin + input.size();
+  const char* at = begin;
+  while (at != end && is(*at, token_character)) ++at;
+  const std::string_view name(begin, static_cast<std::size_t>(at - begin));
+  std::string_view value;
+  unsigned classes = every_class;
+  if (!name.empty()) {
+    if (at == end || *at != ':') return 0;
+    ++at;
+    while (at != end && (*at == ' ' || *at == '\t')) ++at;
+    const char* const first = at;
+    for (; at != end; ++at) {
+      const unsigned both = classes & classes_of(*at);
+      if (!(both & value_character)) break;
+      classes = both;
+    }
+    value = std::string_view(first, static_cast<std::size_t>(at - first));
+    if (value.ends_with(' ') || value.ends_with('\t')) return 0;
+  }
+  if (end - at < 2 || at[0] != '\r' || at[1] != '\n') return 0;
+  const auto line = static_cast<std::size_t>(at - begin);
+  if (line > limits_.line() || lines_size_ + line + 2 > limits_.head()) return 0;
+  lines_size_ += line + 2;
+  error_ = name.empty() ? end_of_head() : take_field(name, value, classes, head_fields());
+  return line + 2;
+}
+
 parse_error message_parser::field_line(std::string_view line, fields& into) {
   std::size_t name_size = 0;
   while (name_size < line.size() && is(line[name_size], token_character)) ++name_size;
   if (name_size == 0 || name_size == line.size() || line[name_size] != ':') return explain_bad_name(line, name_size);
   const std::string_view name = line.substr(0, name_size);
   const std::string_view value = trim(line.substr(name_size + 1));
-  if (!all_are(value, value_character)) return parse_error::invalid_field_value;
+  const unsigned classes = classes_of(value);
+  if (!(classes & value_character)) return parse_error::invalid_field_value;
+  return take_field(name, value, classes, into);
+}
+
+/// `classes`: those of the value.
+parse_error message_parser::take_field(std::string_view name, std::string_view value, unsigned classes, fields& into) {
   if (into.size() == limits_.fields()) return parse_error::too_many_fields;
-  if (const parse_error error = note_field(name, value); error != parse_error::none) return error;
+  if (const parse_error error = note_field(name, value, classes); error != parse_error::none) return error;
   into.add_checked(name, value);
   return parse_error::none;
 }
@@ -199,14 +236,14 @@ std::optional<std::uint64_t> parse_length(std::string_view text) noexcept {
 }  // namespace
 
 /// Looks at the fields that decide where a message ends and whom it is for.
-parse_error message_parser::note_field(std::string_view name, std::string_view value) noexcept {
-  const auto named = [name](std::string_view wanted) { return equal_ignoring_case(name, wanted); };
+parse_error message_parser::note_field(std::string_view name, std::string_view value, unsigned classes) {
+  const auto named = [name](std::string_view known) { return is_named(name, known); };
   switch (name.size()) {
     case 4:
       if (!named("host")) break;
       if (head_complete_) return parse_error::forbidden_trailer;
       if (++host_count_ > 1) return parse_error::repeated_host;
-      if (!all_are(value, host_character)) return parse_error::invalid_host;
+      if (!(classes & host_character)) return parse_error::invalid_host;
       break;
     case 10:
       if (named("connection")) saw_connection_ = true;
@@ -217,7 +254,7 @@ parse_error message_parser::note_field(std::string_view name, std::string_view v
       const auto length = parse_length(value);
       if (!length) return parse_error::invalid_content_length;
       // A repetition has to be the same text: "5" and "05" are not.
-      if (content_length_ && fields_.find(name) != value) return parse_error::conflicting_content_length;
+      if (content_length_ && head_fields().find(name) != value) return parse_error::conflicting_content_length;
       content_length_ = length;
       break;
     }
@@ -239,8 +276,9 @@ parse_error message_parser::end_of_head() {
   if (saw_transfer_encoding_ && version_minor_ == 0) return parse_error::transfer_encoding_in_http_1_0;
   persistent_ = version_minor_ == 1;
   if (saw_connection_) {
-    const bool close = fields_.contains_token("connection", "close");
-    persistent_ = !close && (persistent_ || fields_.contains_token("connection", "keep-alive"));
+    const fields& head = head_fields();
+    const bool close = head.contains_token("connection", "close");
+    persistent_ = !close && (persistent_ || head.contains_token("connection", "keep-alive"));
   }
   framing_ = saw_transfer_encoding_ ? body_framing::chunked
              : content_length_      ? body_framing::content_length

@@ -99,10 +99,14 @@ class RINGMILL_API message_parser {
   /// Ready for the next message, memory kept.
   void reset_core() noexcept;
 
-  /// The two places where requests and responses differ. `start_line` also sets version_minor_.
+  // The three places where requests and responses differ.
+
+  /// Of the message: where the fields of its head go.
+  virtual fields& head_fields() noexcept = 0;
+  /// Sets version_minor_, too.
   virtual parse_error start_line(std::string_view line) = 0;
-  /// All fields are in fields_: take them, and say in framing_ how the body ends. Clearing head_complete_ makes the
-  /// parser expect another head (1xx).
+  /// All fields are there: says in framing_ how the body ends. Clearing head_complete_ makes the parser expect another
+  /// head (1xx).
   virtual parse_error head_done() = 0;
 
   /// "HTTP/1.1" or "HTTP/1.0", into version_minor_.
@@ -110,7 +114,6 @@ class RINGMILL_API message_parser {
   bool has_transfer_encoding() const noexcept { return saw_transfer_encoding_; }
   unsigned host_count() const noexcept { return host_count_; }
 
-  fields fields_;
   parser_limits limits_;
   int version_minor_ = 1;
   body_framing framing_ = body_framing::none;
@@ -119,24 +122,28 @@ class RINGMILL_API message_parser {
 
  private:
   enum class state : std::uint8_t {
+    // What comes next is a line:
     start_line,
     field_line,
+    chunk_line,
+    trailer_line,
+    // or something else:
     sized_body,
     open_body,
-    chunk_line,
     chunk_body,
     chunk_end_cr,
     chunk_end_lf,
-    trailer_line,
     complete,
   };
 
-  bool reads_lines() const noexcept;
+  bool reads_lines() const noexcept { return state_ <= state::trailer_line; }
   std::size_t take_line(std::string_view input, std::string_view& line, bool& whole);
   parse_error check_line_length(std::size_t before_line_feed) const noexcept;
   void handle_line(std::string_view line);
+  std::size_t quick_line(std::string_view input);
   parse_error field_line(std::string_view line, fields& into);
-  parse_error note_field(std::string_view name, std::string_view value) noexcept;
+  parse_error take_field(std::string_view name, std::string_view value, unsigned classes, fields& into);
+  parse_error note_field(std::string_view name, std::string_view value, unsigned classes);
   parse_error end_of_head();
   parse_error chunk_line(std::string_view line) noexcept;
   parse_result body_piece(std::string_view input, std::size_t used) noexcept;

@@ -10,15 +10,13 @@ request_parser::request_parser(const parser_limits& limits) : message_parser(lim
 
 void request_parser::reset() noexcept {
   reset_core();
-  message_.fields.clear();
   message_.body.clear();
 }
 
 namespace {
 
-/// Is `target` of a form that `method` may have (RFC 9112 3.2)?
+/// Is `target`, of characters that a target may have, of a form that `method` may have (RFC 9112 3.2)?
 bool is_target(std::string_view method, std::string_view target) noexcept {
-  if (target.empty() || !detail::all_are(target, detail::target_character)) return false;
   if (method == "CONNECT") return detail::all_are(target, detail::host_character) && target.find(':') != target.npos;
   if (target.front() == '/') return true;
   if (target == "*") return method == "OPTIONS";
@@ -26,18 +24,26 @@ bool is_target(std::string_view method, std::string_view target) noexcept {
   return scheme != target.npos && scheme > 0 && std::all_of(target.begin(), target.begin() + scheme, detail::is_alnum);
 }
 
+/// Why it has not the form METHOD TARGET VERSION.
+parse_error explain_bad_start(std::string_view line) noexcept {
+  const std::size_t first = line.find(' ');
+  if (first == line.npos || line.find(' ', first + 1) == line.npos) return parse_error::invalid_start_line;
+  const std::string_view method = line.substr(0, first);
+  if (method.empty() || !detail::all_are(method, detail::token_character)) return parse_error::invalid_method;
+  return parse_error::invalid_target;
+}
+
 }  // namespace
 
 parse_error request_parser::start_line(std::string_view line) {
-  const std::size_t first = line.find(' ');
-  if (first == line.npos) return parse_error::invalid_start_line;
-  const std::size_t second = line.find(' ', first + 1);
-  if (second == line.npos) return parse_error::invalid_start_line;
-  const std::string_view method = line.substr(0, first);
-  const std::string_view target = line.substr(first + 1, second - first - 1);
-  if (method.empty() || !detail::all_are(method, detail::token_character)) return parse_error::invalid_method;
-  if (!is_target(method, target)) return parse_error::invalid_target;
-  if (const parse_error error = parse_version(line.substr(second + 1)); error != parse_error::none) return error;
+  const std::string_view method = line.substr(0, detail::count_leading(line, detail::token_character));
+  const std::string_view behind_method = line.substr(method.size());
+  if (method.empty() || !behind_method.starts_with(' ')) return explain_bad_start(line);
+  std::string_view target = behind_method.substr(1);
+  target = target.substr(0, detail::count_leading(target, detail::target_character));
+  const std::string_view behind_target = behind_method.substr(1 + target.size());
+  if (target.empty() || !behind_target.starts_with(' ') || !is_target(method, target)) return explain_bad_start(line);
+  if (const parse_error error = parse_version(behind_target.substr(1)); error != parse_error::none) return error;
   message_.method.assign(method);
   message_.target.assign(target);
   message_.version_minor = version_minor_;
@@ -46,7 +52,6 @@ parse_error request_parser::start_line(std::string_view line) {
 
 parse_error request_parser::head_done() {
   if (host_count() == 0 && version_minor_ == 1) return parse_error::missing_host;
-  std::swap(message_.fields, fields_);
   return parse_error::none;
 }
 
@@ -54,7 +59,6 @@ response_parser::response_parser(const parser_limits& limits) : message_parser(l
 
 void response_parser::reset(std::string_view request_method) noexcept {
   reset_core();
-  message_.fields.clear();
   message_.body.clear();
   informational_ = 0;
   to_head_ = request_method == "HEAD";
@@ -88,7 +92,6 @@ parse_error response_parser::head_done() {
     head_complete_ = false;
     return parse_error::none;
   }
-  std::swap(message_.fields, fields_);
   const bool becomes_tunnel = status == 101 || (to_connect_ && status < 300);
   if (becomes_tunnel) persistent_ = false;
   if (becomes_tunnel || to_head_ || status == 204 || status == 304) {

@@ -32,7 +32,7 @@ class RINGMILL_API request_parser final : public detail::message_parser {
  public:
   explicit request_parser(const parser_limits& limits = parser_limits());
 
-  /// Filled once head_complete(); its body stays empty, the pieces come out of `parse`.
+  /// Complete once head_complete(); its body stays empty, the pieces come out of `parse`.
   const request& message() const noexcept { return message_; }
   /// Moves the message out.
   request take() noexcept { return std::move(message_); }
@@ -42,6 +42,7 @@ class RINGMILL_API request_parser final : public detail::message_parser {
   void reset() noexcept;
 
  private:
+  fields& head_fields() noexcept override { return message_.fields; }
   parse_error start_line(std::string_view line) override;
   parse_error head_done() override;
   request message_;
@@ -60,6 +61,7 @@ class RINGMILL_API response_parser final : public detail::message_parser {
   void reset(std::string_view request_method = "GET") noexcept;
 
  private:
+  fields& head_fields() noexcept override { return message_.fields; }
   parse_error start_line(std::string_view line) override;
   parse_error head_done() override;
   response message_;

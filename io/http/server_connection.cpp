@@ -105,7 +105,11 @@ bool is_framing(std::string_view name) noexcept {
 }  // namespace
 
 server_connection::server_connection(const server& owner, tcp_stream peer)
-    : server_(owner), stream_(std::move(peer)), parser_(owner.options().limits()), buffer_(buffer_size) {}
+    : server_(owner), stream_(std::move(peer)), parser_(owner.options().limits()), buffer_(new char[buffer_size]) {}
+
+std::span<std::byte> server_connection::room() const noexcept {
+  return std::as_writable_bytes(std::span(buffer_.get(), buffer_size));
+}
 
 task<> server_connection::run() {
   while (open_ && !is_lost_) {
@@ -162,7 +166,7 @@ task<> server_connection::run() {
 /// Takes what is in the buffer, up to the end of a request.
 void server_connection::parse() {
   while (begin_ != end_ && !parser_.message_complete() && parser_.error_value() == parse_error::none) {
-    const parse_result step = parser_.parse(std::string_view(buffer_.data() + begin_, end_ - begin_));
+    const parse_result step = parser_.parse(std::string_view(buffer_.get() + begin_, end_ - begin_));
     begin_ += step.consumed;
     if (!step.body.empty()) body_.append(step.body);
   }
@@ -198,13 +202,12 @@ task<> server_connection::read() {
     if (!deadline_) deadline_ = saturating_add(loop::current().now(), options.head_timeout());
     awaits_body_ = awaits_body_ || begins_body;
   }
-  const auto room = std::as_writable_bytes(std::span(buffer_));
   begin_ = end_ = 0;
   try {
     if (is_idle) {
-      end_ = co_await with_timeout(options.idle_timeout(), stream_.read_some(room));
+      end_ = co_await with_timeout(options.idle_timeout(), stream_.read_some(room()));
     } else {
-      end_ = co_await with_deadline(*deadline_, stream_.read_some(room));
+      end_ = co_await with_deadline(*deadline_, stream_.read_some(room()));
     }
     open_ = end_ > 0;
   } catch (const timeout_error&) {
@@ -280,9 +283,8 @@ void server_connection::refuse(int status, std::string why) {
 task<> server_connection::drain() {
   stream_.shutdown_write();
   const time_point deadline = saturating_add(loop::current().now(), time_to_part);
-  const auto room = std::as_writable_bytes(std::span(buffer_));
   for (std::size_t drained = 0; drained < 256 * 1024;) {
-    const std::size_t n = co_await with_deadline(deadline, stream_.read_some(room));
+    const std::size_t n = co_await with_deadline(deadline, stream_.read_some(room()));
     if (n == 0) co_return;
     drained += n;
   }

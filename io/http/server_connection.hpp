@@ -3,13 +3,14 @@
 
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
-#include <vector>
 
 #include <ringmill/io/http/detail/output.hpp>
 #include <ringmill/io/http/parser.hpp>
 #include <ringmill/io/http/server.hpp>
 #include <ringmill/io/tcp.hpp>
+#include <ringmill/runtime/detail/unique_ptr.hpp>
 #include <ringmill/runtime/driver.hpp>
 #include <ringmill/runtime/task.hpp>
 
@@ -36,6 +37,7 @@ class server_connection {
   void refuse(int status, std::string why);
   task<> drain();
 
+  std::span<std::byte> room() const noexcept;
   bool holds_back() const noexcept { return !out_.empty(); }
   /// So much that it has to go out, whatever comes next.
   bool holds_back_enough() const noexcept;
@@ -43,7 +45,7 @@ class server_connection {
   const server& server_;
   tcp_stream stream_;
   request_parser parser_;
-  std::vector<char> buffer_;
+  std::unique_ptr<char[]> buffer_;
   std::size_t begin_ = 0;  ///< of the bytes in the buffer that wait for the parser
   std::size_t end_ = 0;
   // Of the request that is read.
