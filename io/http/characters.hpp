@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace ringmill::http::detail {
@@ -38,28 +40,40 @@ constexpr bool is(char c, character_class wanted) noexcept {
   return (character_classes[static_cast<unsigned char>(c)] & wanted) != 0;
 }
 
-inline constexpr unsigned every_class = ~0u;
-
-constexpr unsigned classes_of(char c) noexcept { return character_classes[static_cast<unsigned char>(c)]; }
-
-/// Those that all bytes of it belong to. Without a branch a byte: what is looked at is nearly always valid, so leaving
-/// early gains nothing.
-constexpr unsigned classes_of(std::string_view text) noexcept {
-  unsigned classes = every_class;
-  for (const char c : text) classes &= classes_of(c);
-  return classes;
+/// Without a branch a byte: what is looked at is nearly always valid, so leaving early gains nothing.
+constexpr bool all_are(std::string_view text, character_class wanted) noexcept {
+  unsigned classes = wanted;
+  for (const char c : text) classes &= character_classes[static_cast<unsigned char>(c)];
+  return classes != 0;
 }
 
-constexpr bool all_are(std::string_view text, character_class wanted) noexcept {
-  return (classes_of(text) & wanted) != 0;
+/// The first byte that is not of that class, or `end`.
+constexpr const char* behind_leading(character_class wanted, const char* at, const char* end) noexcept {
+  while (at != end && is(*at, wanted)) ++at;
+  return at;
 }
 
 /// How many bytes of that class it begins with.
 constexpr std::size_t count_leading(std::string_view text, character_class wanted) noexcept {
-  std::size_t count = 0;
-  while (count < text.size() && is(text[count], wanted)) ++count;
-  return count;
+  const char* const begin = text.data();
+  return static_cast<std::size_t>(behind_leading(wanted, begin, begin + text.size()) - begin);
 }
+
+/// The first byte that is no value character, or `end`. Eight at a time: values are most of a head.
+inline const char* behind_leading_value(const char* at, const char* end) noexcept {
+  constexpr std::uint64_t each = 0x0101010101010101;
+  constexpr std::uint64_t high = each << 7;
+  for (std::uint64_t eight = 0; end - at >= 8; at += 8) {
+    std::memcpy(&eight, at, sizeof eight);
+    // A borrow, or a carry, reaches the high bit of a byte that did not have it set.
+    const std::uint64_t below_space = (eight - each * ' ') & ~eight & high;
+    const std::uint64_t deleted = ((eight & ~high) + each) & ~eight & high;
+    if ((below_space | deleted) != 0) break;
+  }
+  return behind_leading(value_character, at, end);
+}
+
+constexpr bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
 constexpr char lower(char c) noexcept { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
 
@@ -83,8 +97,8 @@ constexpr bool is_named(std::string_view name, std::string_view known) noexcept 
 
 /// Without the spaces and tabs at both ends.
 constexpr std::string_view trim(std::string_view text) noexcept {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
   return text;
 }
 

@@ -1,8 +1,11 @@
 #include <ringmill/io/http/message.hpp>
 
+#include <algorithm>
+#include <cstring>
 #include <stdexcept>
 
 #include <ringmill/io/http/characters.hpp>
+#include <ringmill/io/http/detail/output.hpp>
 
 namespace ringmill::http {
 
@@ -18,13 +21,6 @@ void check_field(std::string_view name, std::string_view value) {
   if (!all_are(value, detail::value_character)) {
     throw std::invalid_argument("http: the value of the field " + std::string(name) + " has a control character");
   }
-}
-
-void append_fields(std::string& out, const fields& list) {
-  for (const auto [name, value] : list) {
-    out.append(name).append(": ").append(value).append("\r\n");
-  }
-  out.append("\r\n");
 }
 
 /// "HTTP/1.1 200 OK", of what was checked, and the end of the line.
@@ -50,17 +46,65 @@ void append_status_line(std::string& out, const response& message) {
 
 }  // namespace
 
+fields::fields(const fields& other) : text_size_(other.text_size_), size_(other.size_) {
+  if (size_ == 0) return;
+  capacity_ = static_cast<std::uint32_t>(text_size_ + size_ * sizeof(entry));
+  block_.reset(new char[capacity_]);
+  std::memcpy(block_.get(), other.block_.get(), text_size_);
+  std::memcpy(block_.get() + text_size_, other.entry_at(size_ - 1), size_ * sizeof(entry));
+}
+
+fields& fields::operator=(const fields& other) {
+  fields copy(other);
+  swap(copy);
+  return *this;
+}
+
+fields& fields::operator=(fields&& other) noexcept {
+  fields taken(std::move(other));
+  swap(taken);
+  return *this;
+}
+
+void fields::swap(fields& other) noexcept {
+  std::swap(block_, other.block_);
+  std::swap(capacity_, other.capacity_);
+  std::swap(text_size_, other.text_size_);
+  std::swap(size_, other.size_);
+}
+
 void fields::add(std::string_view name, std::string_view value) {
   check_field(name, value);
   add_checked(name, detail::trim(value));
 }
 
 void fields::add_checked(std::string_view name, std::string_view value) {
-  const auto begin = text_.size();
-  if (begin + name.size() + value.size() > UINT32_MAX) throw std::length_error("http: more than 4 GiB of fields");
-  text_.append(name).append(value);
-  entries_.push_back({static_cast<std::uint32_t>(begin), static_cast<std::uint32_t>(name.size()),
-                      static_cast<std::uint32_t>(value.size())});
+  const std::size_t line = name.size() + value.size() + 4;
+  // Both may be views of this very list: what they look at has to stay until they are copied.
+  std::unique_ptr<char[]> before;
+  if (capacity_ - text_size_ - size_ * sizeof(entry) < line + sizeof(entry)) before = grow(line + sizeof(entry));
+  const entry added{text_size_, static_cast<std::uint32_t>(name.size()), static_cast<std::uint32_t>(value.size())};
+  std::memcpy(entry_at(size_), &added, sizeof added);
+  using detail::put;
+  put(put(put(put(block_.get() + text_size_, name), ": "), value), "\r\n");
+  text_size_ += static_cast<std::uint32_t>(line);
+  ++size_;
+}
+
+/// Gives the block that it was in.
+std::unique_ptr<char[]> fields::grow(std::size_t more) {
+  constexpr std::size_t least = 256;
+  const std::size_t entries = size_ * sizeof(entry);
+  const std::size_t wanted = std::max({least, text_size_ + entries + more, std::size_t{2} * capacity_});
+  if (wanted > UINT32_MAX) throw std::length_error("http: more than 4 GiB of fields");
+  std::unique_ptr<char[]> larger(new char[wanted]);
+  if (size_ > 0) {
+    std::memcpy(larger.get(), block_.get(), text_size_);
+    std::memcpy(larger.get() + wanted - entries, entry_at(size_ - 1), entries);
+  }
+  std::swap(block_, larger);
+  capacity_ = static_cast<std::uint32_t>(wanted);
+  return larger;
 }
 
 void fields::set(std::string_view name, std::string_view value) {
@@ -85,20 +129,12 @@ std::size_t fields::erase(std::string_view name) {
 }
 
 void fields::clear() noexcept {
-  text_.clear();
-  entries_.clear();
-}
-
-field fields::operator[](std::size_t index) const noexcept {
-  const entry& where = entries_[index];
-  const char* const name = text_.data() + where.begin;
-  return {std::string_view(name, where.name_size), std::string_view(name + where.name_size, where.value_size)};
+  text_size_ = 0;
+  size_ = 0;
 }
 
 std::optional<std::string_view> fields::find(std::string_view name) const noexcept {
-  for (std::size_t i = 0; i < entries_.size(); ++i) {
-    if (entries_[i].name_size != name.size()) continue;
-    const auto [other, value] = (*this)[i];
+  for (const auto [other, value] : *this) {
     if (equal_ignoring_case(other, name)) return value;
   }
   return std::nullopt;
@@ -132,20 +168,20 @@ void append_head(std::string& out, const request& message) {
   }
   out.append(message.method).append(" ").append(message.target);
   out.append(message.version_minor == 0 ? " HTTP/1.0\r\n" : " HTTP/1.1\r\n");
-  append_fields(out, message.fields);
+  out.append(message.fields.text()).append("\r\n");
 }
 
 void append_head(std::string& out, const response& message) {
   detail::check_status_line(message);
   append_status_line(out, message);
-  append_fields(out, message.fields);
+  out.append(message.fields.text()).append("\r\n");
 }
 
 void detail::check_status_line(const response& message) {
   if (message.status < 100 || message.status > 999) {
     throw std::invalid_argument("http: a status has three digits, not " + std::to_string(message.status));
   }
-  if (!all_are(message.reason, value_character)) {
+  if (!message.reason.empty() && !all_are(message.reason, value_character)) {
     throw std::invalid_argument("http: a reason phrase with a control character");
   }
 }

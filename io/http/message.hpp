@@ -10,13 +10,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include <ringmill/runtime/config.hpp>
+#include <ringmill/runtime/detail/unique_ptr.hpp>
 
 namespace ringmill::http {
 
@@ -30,11 +31,22 @@ struct field {
   std::string_view value;
 };
 
-/// Header fields in the order they were added; names compare without case, and may occur more than once. All text lies
-/// in one buffer, so a head costs two allocations however many fields it has.
+/// Header fields in the order they were added; names compare without case, and may occur more than once. All of it lies
+/// in one block of memory, as it is sent.
 class RINGMILL_API fields {
  public:
   class iterator;
+
+  fields() noexcept {}
+  fields(const fields& other);
+  fields(fields&& other) noexcept
+      : block_(std::move(other.block_)),
+        capacity_(std::exchange(other.capacity_, 0)),
+        text_size_(std::exchange(other.text_size_, 0)),
+        size_(std::exchange(other.size_, 0)) {}
+  fields& operator=(const fields& other);
+  fields& operator=(fields&& other) noexcept;
+  ~fields() = default;
 
   /// Appends a field. Throws std::invalid_argument, naming the field, when the name is no token or the value has a CR,
   /// LF, NUL or other control character: what a caller passes on cannot smuggle in a field of its own.
@@ -53,10 +65,10 @@ class RINGMILL_API fields {
   /// Is `token` among the comma-separated values of the fields of that name? Compares without case.
   bool contains_token(std::string_view name, std::string_view token) const noexcept;
 
-  std::size_t size() const noexcept { return entries_.size(); }
-  bool empty() const noexcept { return entries_.empty(); }
-  /// What they take in a head: each with ": " and the end of its line.
-  std::size_t wire_size() const noexcept { return text_.size() + 4 * entries_.size(); }
+  std::size_t size() const noexcept { return size_; }
+  bool empty() const noexcept { return size_ == 0; }
+  /// As they stand in a head, each with ": " and the end of its line.
+  std::string_view text() const noexcept { return {block_.get(), text_size_}; }
   field operator[](std::size_t index) const noexcept;
   iterator begin() const noexcept;
   iterator end() const noexcept;
@@ -64,14 +76,19 @@ class RINGMILL_API fields {
  private:
   friend class detail::message_parser;
   struct entry {
-    std::uint32_t begin;  ///< in text_: the name, and right behind it the value
+    std::uint32_t begin;  ///< in the text: the name, ": ", the value
     std::uint32_t name_size;
     std::uint32_t value_size;
   };
   void add_checked(std::string_view name, std::string_view value);
+  std::unique_ptr<char[]> grow(std::size_t more);
+  void swap(fields& other) noexcept;
+  char* entry_at(std::size_t index) const noexcept { return block_.get() + capacity_ - (index + 1) * sizeof(entry); }
 
-  std::string text_;
-  std::vector<entry> entries_;
+  std::unique_ptr<char[]> block_;  ///< the text grows from its beginning, entries from its end
+  std::uint32_t capacity_ = 0;
+  std::uint32_t text_size_ = 0;
+  std::uint32_t size_ = 0;
 };
 
 class fields::iterator {
@@ -94,6 +111,12 @@ class fields::iterator {
   std::size_t index_ = 0;
 };
 
+inline field fields::operator[](std::size_t index) const noexcept {
+  entry where;
+  std::memcpy(&where, entry_at(index), sizeof where);
+  const char* const name = block_.get() + where.begin;
+  return {std::string_view(name, where.name_size), std::string_view(name + where.name_size + 2, where.value_size)};
+}
 inline fields::iterator fields::begin() const noexcept { return iterator(*this, 0); }
 inline fields::iterator fields::end() const noexcept { return iterator(*this, size()); }
 

@@ -169,53 +169,58 @@ parse_error explain_bad_name(std::string_view line, std::size_t name_size) noexc
 
 }  // namespace
 
-/// Most lines of a head lie whole in the input, with nothing wrong: those are taken in one pass. Gives the size of the
-/// line; 0, and has done nothing, if it has to be taken the long way, which knows why.
+/// Most lines of a head lie whole in the input, with nothing wrong: those are taken where they lie. Gives the size of
+/// the line; 0, and has done nothing, if it has to be taken the long way, which knows why.
 std::size_t message_parser::quick_line(std::string_view input) {
-  if (state_ != state::field_line || !line_.empty()) return 0;
+  if (!line_.empty()) return 0;
+  return state_ == state::field_line ? quick_field(input) : state_ == state::start_line ? quick_start(input) : 0;
+}
+
+std::size_t message_parser::quick_start(std::string_view input) {
+  const std::size_t line = input.find('\r');
+  if (line == 0 || line >= input.size() - 1 || input[line + 1] != '\n' || !fits(line)) return 0;
+  if (start_line(input.substr(0, line)) != parse_error::none) return 0;
+  started_ = true;
+  lines_size_ += line + 2;
+  state_ = state::field_line;
+  return line + 2;
+}
+
+/// The empty line at the end of the head is one without a name.
+std::size_t message_parser::quick_field(std::string_view input) {
   const char* const begin = input.data();
   const char* const end = begin + input.size();
-  const char* at = begin;
-  while (at != end && is(*at, token_character)) ++at;
+  const char* at = behind_leading(token_character, begin, end);
   const std::string_view name(begin, static_cast<std::size_t>(at - begin));
   std::string_view value;
-  unsigned classes = every_class;
   if (!name.empty()) {
     if (at == end || *at != ':') return 0;
-    ++at;
-    while (at != end && (*at == ' ' || *at == '\t')) ++at;
+    do ++at;
+    while (at != end && is_blank(*at));
     const char* const first = at;
-    for (; at != end; ++at) {
-      const unsigned both = classes & classes_of(*at);
-      if (!(both & value_character)) break;
-      classes = both;
-    }
+    at = behind_leading_value(at, end);
     value = std::string_view(first, static_cast<std::size_t>(at - first));
-    if (value.ends_with(' ') || value.ends_with('\t')) return 0;
+    if (!value.empty() && is_blank(value.back())) return 0;
   }
-  if (end - at < 2 || at[0] != '\r' || at[1] != '\n') return 0;
   const auto line = static_cast<std::size_t>(at - begin);
-  if (line > limits_.line() || lines_size_ + line + 2 > limits_.head()) return 0;
+  if (end - at < 2 || at[0] != '\r' || at[1] != '\n' || !fits(line)) return 0;
   lines_size_ += line + 2;
-  error_ = name.empty() ? end_of_head() : take_field(name, value, classes, head_fields());
+  error_ = name.empty() ? end_of_head() : take_field(name, value, head_fields());
   return line + 2;
 }
 
 parse_error message_parser::field_line(std::string_view line, fields& into) {
-  std::size_t name_size = 0;
-  while (name_size < line.size() && is(line[name_size], token_character)) ++name_size;
+  const std::size_t name_size = count_leading(line, token_character);
   if (name_size == 0 || name_size == line.size() || line[name_size] != ':') return explain_bad_name(line, name_size);
   const std::string_view name = line.substr(0, name_size);
   const std::string_view value = trim(line.substr(name_size + 1));
-  const unsigned classes = classes_of(value);
-  if (!(classes & value_character)) return parse_error::invalid_field_value;
-  return take_field(name, value, classes, into);
+  if (!all_are(value, value_character)) return parse_error::invalid_field_value;
+  return take_field(name, value, into);
 }
 
-/// `classes`: those of the value.
-parse_error message_parser::take_field(std::string_view name, std::string_view value, unsigned classes, fields& into) {
+parse_error message_parser::take_field(std::string_view name, std::string_view value, fields& into) {
   if (into.size() == limits_.fields()) return parse_error::too_many_fields;
-  if (const parse_error error = note_field(name, value, classes); error != parse_error::none) return error;
+  if (const parse_error error = note_field(name, value); error != parse_error::none) return error;
   into.add_checked(name, value);
   return parse_error::none;
 }
@@ -236,14 +241,14 @@ std::optional<std::uint64_t> parse_length(std::string_view text) noexcept {
 }  // namespace
 
 /// Looks at the fields that decide where a message ends and whom it is for.
-parse_error message_parser::note_field(std::string_view name, std::string_view value, unsigned classes) {
+parse_error message_parser::note_field(std::string_view name, std::string_view value) {
   const auto named = [name](std::string_view known) { return is_named(name, known); };
   switch (name.size()) {
     case 4:
       if (!named("host")) break;
       if (head_complete_) return parse_error::forbidden_trailer;
       if (++host_count_ > 1) return parse_error::repeated_host;
-      if (!(classes & host_character)) return parse_error::invalid_host;
+      if (count_leading(value, host_character) != value.size()) return parse_error::invalid_host;
       break;
     case 10:
       if (named("connection")) saw_connection_ = true;

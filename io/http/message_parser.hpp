@@ -141,9 +141,15 @@ class RINGMILL_API message_parser {
   parse_error check_line_length(std::size_t before_line_feed) const noexcept;
   void handle_line(std::string_view line);
   std::size_t quick_line(std::string_view input);
+  std::size_t quick_start(std::string_view input);
+  std::size_t quick_field(std::string_view input);
+  /// A line of so many bytes, without its end, into the head?
+  bool fits(std::size_t line) const noexcept {
+    return line <= limits_.line() && lines_size_ + line + 2 <= limits_.head();
+  }
   parse_error field_line(std::string_view line, fields& into);
-  parse_error take_field(std::string_view name, std::string_view value, unsigned classes, fields& into);
-  parse_error note_field(std::string_view name, std::string_view value, unsigned classes);
+  parse_error take_field(std::string_view name, std::string_view value, fields& into);
+  parse_error note_field(std::string_view name, std::string_view value);
   parse_error end_of_head();
   parse_error chunk_line(std::string_view line) noexcept;
   parse_result body_piece(std::string_view input, std::size_t used) noexcept;

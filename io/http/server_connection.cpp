@@ -55,11 +55,13 @@ int status_of(parse_error error) noexcept {
   }
 }
 
-/// "Date: Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 5.6.7) and the end of the line, made once a second.
-std::string_view date_line() {
+/// "Date: Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 5.6.7) and the end of the line, made once a second. The one that was
+/// made last is good for a response that goes out together with another.
+std::string_view date_line(bool is_first) {
   thread_local std::time_t made_for = -1;
   thread_local char text[48];
   thread_local std::size_t size = 0;
+  if (!is_first) return {text, size};
   const duration since_1970 = ring::current().backend().wall_clock();
   const auto now = static_cast<std::time_t>(std::chrono::floor<std::chrono::seconds>(since_1970).count());
   if (now != made_for) {
@@ -81,6 +83,7 @@ std::string_view date_line() {
 /// "HTTP/1.1 200 OK" and the end of the line.
 char* put_status_line(char* to, const response& message) noexcept {
   const int status = message.status;
+  if (status == 200 && message.reason.empty()) return put(to, "HTTP/1.1 200 OK\r\n");
   to = put(to, "HTTP/1.1 ");
   for (const int unit : {100, 10, 1}) *to++ = static_cast<char>('0' + status / unit % 10);
   *to++ = ' ';
@@ -127,9 +130,10 @@ task<> server_connection::run() {
       co_await std::move(was_read);
     } else {
       request& message = parser_.message();
-      message.body = std::move(body_);
+      if (!body_.empty()) message.body = std::move(body_);
       const bool has_body = message.method != "HEAD";
       open_ = parser_.keep_alive();
+      is_old_ = message.version_minor == 0;
       if (const server::handler* const handler = server_.find_handler(message)) {
         // What the message is moved into is gone when its handler has thrown.
         const std::string method = message.method;
@@ -249,21 +253,25 @@ void server_connection::append(response&& message, bool has_body) {
   const bool is_large = has_body && may_have_body && body.size() > most_copied;
   const std::string_view copied = has_body && may_have_body && !is_large ? std::string_view(body) : std::string_view();
   constexpr std::size_t most_framing = 192;  // status, Date, Content-Length, Connection
-  char* to = out_.room(most_framing + message.reason.size() + message.fields.wire_size() + copied.size());
+  char* to = out_.room(most_framing + message.reason.size() + message.fields.text().size() + copied.size());
   to = put_status_line(to, message);
   bool has_date = false;
   for (const auto [name, value] : message.fields) {
     if (is_framing(name)) continue;
     has_date = has_date || equal_ignoring_case(name, "date");
-    to = put(put(put(put(to, name), ": "), value), "\r\n");
+    // As it stands in the list: with ": " and the end of its line.
+    to = put(to, std::string_view(name.data(), name.size() + value.size() + 4));
   }
-  if (!has_date) to = put(to, date_line());
+  if (!has_date) to = put(to, date_line(held_back_ == 0));
   if (may_have_body) {
     to = put(to, "Content-Length: ");
     to = std::to_chars(to, to + 20, body.size()).ptr;
     to = put(to, "\r\n");
   }
-  to = open_ ? put(to, "Connection: keep-alive\r\n\r\n") : put(to, "Connection: close\r\n\r\n");
+  // To keep the connection is what HTTP/1.1 does anyway (RFC 9112 9.3).
+  if (!open_) to = put(to, "Connection: close\r\n");
+  if (open_ && is_old_) to = put(to, "Connection: keep-alive\r\n");
+  to = put(to, "\r\n");
   out_.end_at(put(to, copied));
   if (is_large) large_body_ = std::move(body);
   ++held_back_;

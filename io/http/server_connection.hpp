@@ -57,6 +57,7 @@ class server_connection {
   std::string large_body_;  ///< of the last one, if it is too large to be copied
   std::size_t held_back_ = 0;
 
+  bool is_old_ = false;   ///< the client speaks HTTP/1.0
   bool open_ = true;      ///< more requests are welcome
   bool drains_ = false;   ///< the peer may be sending still
   bool is_lost_ = false;  ///< sending has failed or was cut off: nothing more can be said

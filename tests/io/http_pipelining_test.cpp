@@ -238,3 +238,50 @@ TEST_CASE("pipelining: half a request holds up no response") {
     co_await with_client(server, ask);
   });
 }
+
+TEST_CASE("pipelining: a request that a handler takes by reference stays until its response is given") {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    http::server server;
+    server.route("POST", "/*", [](const http::request& message) -> rm::task<http::response> {
+      for (int i = 0; i < 5; ++i) co_await rm::yield();
+      co_return http::response(200, message.target + ' ' + std::string(*message.fields.find("x")) + ' ' + message.body);
+    });
+    server.route("GET", "/*", path);
+    const auto ask = [](rm::tcp_stream& client) -> rm::task<> {
+      std::string all;
+      std::vector<std::string> expected;
+      for (int i = 0; i < 50; ++i) {
+        const std::string body = "body number " + std::to_string(i);
+        all += "POST /" + std::to_string(i) + " HTTP/1.1\r\nHost: a\r\nX: " + std::string(40, 'x') +
+               "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body + get("/by-value");
+        expected.push_back("/" + std::to_string(i) + ' ' + std::string(40, 'x') + ' ' + body);
+        expected.push_back("/by-value");
+      }
+      all += get("/end");
+      expected.push_back("/end");
+      co_await client.write_all(all);
+      const std::string text = co_await read_until(client, "/end");
+      CHECK(bodies(text) == expected);
+    };
+    co_await with_client(server, ask);
+  });
+}
+
+TEST_CASE("pipelining: to keep the connection is said to those of HTTP/1.0 that ask for it, to close it to all") {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    http::server server;
+    server.route("GET", "/*", path);
+    const auto ask = [](rm::tcp_stream& client) -> rm::task<> {
+      co_await client.write_all(get("/1") + "GET /2 HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /3 HTTP/1.0\r\n\r\n");
+      const std::string text = co_await read_to_end(client);
+      CHECK(bodies(text) == std::vector<std::string>{"/1", "/2", "/3"});
+      const std::size_t keep = text.find("Connection: keep-alive\r\n");
+      const std::size_t close = text.find("Connection: close\r\n");
+      CHECK(text.find("/1") < keep);
+      CHECK(keep < text.find("/2"));
+      CHECK(text.find("/2") < close);
+      CHECK(close < text.find("/3"));
+    };
+    co_await with_client(server, ask);
+  });
+}

@@ -13,7 +13,7 @@ namespace ringmill::http::detail {
 
 /// Copies `text` to where `to` points; gives what is behind it. Of a literal the compiler knows the size.
 inline char* put(char* to, std::string_view text) noexcept {
-  std::memcpy(to, text.data(), text.size());
+  if (!text.empty()) std::memcpy(to, text.data(), text.size());
   return to + text.size();
 }
 
