@@ -12,7 +12,7 @@ namespace rm = ringmill;
 
 rm::task<> serve(std::uint16_t port, std::uint64_t& greetings) {
   rm::http::server server;
-  server.route("GET", "/hello", [&](rm::http::request) -> rm::task<rm::http::response> {
+  server.route("GET", "/hello", [&](const rm::http::request&) -> rm::task<rm::http::response> {
     ++greetings;
     co_return rm::http::response(200, "hello\n");
   });

@@ -40,11 +40,14 @@ class RINGMILL_API server {
   /// server's business, and its body is left out where there must be none (HEAD, 204, 304). When it throws, the client
   /// gets a 500 and `server_options::on_error` the exception. When the server is cancelled, so are its handlers.
   ///
-  /// Requests that a client sends without waiting for answers, pipelined, are handled one after the other. The
-  /// responses to those whose handlers end without suspending go out together: a handler that computes for long without
-  /// giving way keeps those before it waiting, too.
+  /// A handler takes the request by value, to change it or to take it apart, or by reference: the connection keeps it
+  /// until the handler has ended. By reference is cheaper: nothing is moved, and its memory serves for the next
+  /// request.
   ///
-  /// A handler that is a coroutine takes the request by value. The reference is there to save a move.
+  /// Requests that a client sends without waiting for answers, pipelined, are handled one after the other. Responses
+  /// are held back for as long as the handlers behind them end without suspending, 32 of them or 64 KiB at most, and go
+  /// out together: a handler that computes for long keeps those before it waiting, too. That the peer of an earlier
+  /// response has gone does not stop a handler.
   using handler = std::function<task<response>(request&&)>;
 
   explicit server(server_options options = server_options());

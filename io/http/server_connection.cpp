@@ -221,22 +221,35 @@ task<> server_connection::read() {
 }
 
 /// All that is held back. What goes wrong is the peer's, and it is the one who does not hear of it.
-task<> server_connection::send() {
-  is_lost_ = true;  // until the kernel has it: a part may be sent when this is cut off
-  const duration limit = server_.options().write_timeout();
+task<> server_connection::send() { return large_body_.empty() ? send_text() : send_text_and_body(); }
+
+// Two, since a list of buffers makes for a frame that is too large for the free lists.
+
+task<> server_connection::send_text() {
+  is_lost_ = true;  // until the kernel has it: when this is cut off a part may have been sent
   try {
-    if (large_body_.empty()) {
-      co_await with_timeout(limit, stream_.write_all(out_.text()));
-    } else {
-      const const_buffer parts[] = {out_.text(), large_body_};
-      co_await with_timeout(limit, stream_.write_all(parts));
-    }
+    co_await with_timeout(server_.options().write_timeout(), stream_.write_all(out_.text()));
   } catch (const std::exception&) {
     co_return;
   }
+  all_is_sent();
+}
+
+task<> server_connection::send_text_and_body() {
+  is_lost_ = true;
+  try {
+    const const_buffer parts[] = {out_.text(), large_body_};
+    co_await with_timeout(server_.options().write_timeout(), stream_.write_all(parts));
+  } catch (const std::exception&) {
+    co_return;
+  }
+  large_body_ = std::string();
+  all_is_sent();
+}
+
+void server_connection::all_is_sent() noexcept {
   is_lost_ = false;
   out_.clear(most_kept);
-  large_body_ = std::string();
   held_back_ = 0;
 }
 

@@ -32,6 +32,9 @@ class server_connection {
   void next_request();
   task<> read();
   task<> send();
+  task<> send_text();
+  task<> send_text_and_body();
+  void all_is_sent() noexcept;
   void invite_body();
   void append(response&& message, bool has_body);
   void refuse(int status, std::string why);

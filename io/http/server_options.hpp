@@ -27,7 +27,7 @@ class server_options {
   server_options& body_timeout(duration limit) noexcept { return body_timeout_ = limit, *this; }
   /// How long a connection may stay silent between two requests: 60 s.
   server_options& idle_timeout(duration limit) noexcept { return idle_timeout_ = limit, *this; }
-  /// How long a client may take to receive one response: 60 s.
+  /// How long a client may take to receive one response, or several that go out together: 60 s.
   server_options& write_timeout(duration limit) noexcept { return write_timeout_ = limit, *this; }
   /// Connections at a time; more wait in the listener's queue: 10,000.
   server_options& max_connections(std::size_t count) noexcept { return max_connections_ = count, *this; }
