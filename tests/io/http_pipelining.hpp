@@ -2,25 +2,48 @@
 #pragma once
 
 #include <doctest/doctest.h>
+#include <liburing.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <ringmill/io/http/server.hpp>
 #include <ringmill/ringmill.hpp>
 
+#include "../support/forwarding_kernel.hpp"
 #include "../support/kernels.hpp"
 
 namespace support {
 
 namespace rm = ringmill;
 namespace http = ringmill::http;
+
+/// Notes how many bytes each send was given.
+class send_counting_kernel : public forwarding_kernel {
+ public:
+  send_counting_kernel(std::unique_ptr<rm::kernel> behind, std::vector<std::size_t>& sends)
+      : forwarding_kernel(std::move(behind)), sends_(sends) {}
+  int enter(unsigned to_submit, bool wait, std::optional<rm::duration> timeout) override {
+    const rm::ring_arrays& shared = arrays();
+    for (unsigned i = 0; i < to_submit; ++i) {
+      const io_uring_sqe& entry = shared.sqes[(*shared.sq_tail - to_submit + i) & (shared.sq_entries - 1)];
+      if (entry.opcode == IORING_OP_SEND || entry.opcode == IORING_OP_SENDMSG) sends_.push_back(entry.len);
+    }
+    return forwarding_kernel::enter(to_submit, wait, timeout);
+  }
+
+ private:
+  std::vector<std::size_t>& sends_;
+};
 
 /// Serves while `body(client)` runs, with a client that is connected; then cancels the server.
 inline rm::task<> with_client(http::server& server, std::function<rm::task<>(rm::tcp_stream&)> body) {

@@ -2,6 +2,8 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -18,6 +20,36 @@ namespace rm = ringmill;
 namespace http = ringmill::http;
 using namespace std::chrono_literals;
 using namespace support;
+
+TEST_CASE("pipelining: no more than 32 responses, and hardly more than 64 KiB, are held back") {
+  for (const std::size_t size : {1, 10'000, 16'000}) {
+    CAPTURE(size);
+    constexpr std::size_t requests = 200;
+    std::vector<std::size_t> sends;
+    const auto body = [&]() -> rm::task<> {
+      http::server server;
+      server.route("GET", "/*", [&](const http::request&) -> rm::task<http::response> {
+        co_return http::response(200, std::string(size, 'x'));
+      });
+      const auto ask = [&](rm::tcp_stream& client) -> rm::task<> {
+        std::string all;
+        for (std::size_t i = 0; i + 1 < requests; ++i) all += get("/");
+        all += get("/", "Connection: close\r\n");
+        rm::task<std::string> reading = read_to_end(client);
+        const auto [sent, text] = co_await rm::when_all(client.write_all(all), std::move(reading));
+        CHECK(bodies(text) == std::vector<std::string>(requests, std::string(size, 'x')));
+        const std::size_t each = text.size() / requests;
+        for (const std::size_t one : std::span(sends).subspan(1)) {
+          CHECK(one <= 33 * each);
+          CHECK(one < 64 * 1024 + 2 * each);
+        }
+        CHECK(sends.size() > requests / 33);
+      };
+      co_await with_client(server, ask);
+    };
+    rm::run_on(std::make_unique<send_counting_kernel>(simulated_kernel(1).make(), sends), body());
+  }
+}
 
 TEST_CASE("pipelining: a client that sends requests for ever and reads nothing is not worked for, and is cut off") {
   in_virtual_time([]() -> rm::task<> {

@@ -1,6 +1,5 @@
 // A server whose client does not wait for answers: which responses go out together, and what they never wait for.
 #include <doctest/doctest.h>
-#include <liburing.h>
 
 #include <array>
 #include <functional>
@@ -14,7 +13,6 @@
 #include <ringmill/io/http/server.hpp>
 #include <ringmill/ringmill.hpp>
 
-#include "../support/forwarding_kernel.hpp"
 #include "../support/kernels.hpp"
 #include "http_pipelining.hpp"
 
@@ -22,28 +20,6 @@ namespace rm = ringmill;
 namespace http = ringmill::http;
 using namespace std::chrono_literals;
 using namespace support;
-
-namespace {
-
-/// Notes how many bytes each send was given.
-class send_counting_kernel : public support::forwarding_kernel {
- public:
-  send_counting_kernel(std::unique_ptr<rm::kernel> behind, std::vector<std::size_t>& sends)
-      : forwarding_kernel(std::move(behind)), sends_(sends) {}
-  int enter(unsigned to_submit, bool wait, std::optional<rm::duration> timeout) override {
-    const rm::ring_arrays& shared = arrays();
-    for (unsigned i = 0; i < to_submit; ++i) {
-      const io_uring_sqe& entry = shared.sqes[(*shared.sq_tail - to_submit + i) & (shared.sq_entries - 1)];
-      if (entry.opcode == IORING_OP_SEND || entry.opcode == IORING_OP_SENDMSG) sends_.push_back(entry.len);
-    }
-    return forwarding_kernel::enter(to_submit, wait, timeout);
-  }
-
- private:
-  std::vector<std::size_t>& sends_;
-};
-
-}  // namespace
 
 TEST_CASE("pipelining: responses to requests that come together go out in one send") {
   for (std::uint64_t seed = 1; seed <= 5; ++seed) {
