@@ -61,7 +61,7 @@ def ahead_in(lines):
     """Peers that need less than ringmill, or do more in a second, and where."""
     return [f"{name} in {line['bench']} ({number(value)} {line['unit']})" for line in lines
             for name, value in line["peers"].items()
-            if (value > line["value"] if line["unit"].endswith("/s") else value < line["value"])]
+            if (value > line["value"] if line["unit"].endswith(("/s", "ratio")) else value < line["value"])]
 
 
 def of_lines(title, lines, besides=(), failures=None):

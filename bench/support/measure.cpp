@@ -24,7 +24,7 @@ std::string json(const std::string& name, const std::string& unit, const outcome
     peers += fmt::format("{}\"{}\":{:.4g}", peers.empty() ? "" : ",", peer, value);
   }
   return fmt::format(
-      R"({{"bench":"{}","unit":"{}","value":{:.4g},"limit":{:.4g},"ratio":{:.3g},"rounds":{},"spread":{:.2g},"peers":{{{}}}}})",
+      R"({{"bench":"{}","unit":"{}","value":{:.4g},"limit":{:.4g},"ratio":{:.4g},"rounds":{},"spread":{:.2g},"peers":{{{}}}}})",
       name, unit, result.value, result.limit, result.ratio, result.rounds, result.spread, peers);
 }
 
@@ -81,10 +81,12 @@ outcome run(const measure& what, const effort& how) {
     const double our = what.ours(how);
     const double least = what.limit(how);
     if (!(our > 0 && least > 0)) continue;  // disturbed, or too short for the clock
-    ours.push_back(our);
-    limits.push_back(least);
-    ratios.push_back(what.is_rate ? our / least : least / our);
-    for (const auto& [name, peer] : what.peers) peers[name].push_back(peer(how));
+    const auto ratio_of = [&](double figure) { return what.is_rate ? figure / least : least / figure; };
+    const auto told = [&](double figure) { return what.is_relative ? ratio_of(figure) : figure; };
+    ours.push_back(told(our));
+    limits.push_back(told(least));
+    ratios.push_back(ratio_of(our));
+    for (const auto& [name, peer] : what.peers) peers[name].push_back(told(peer(how)));
   }
   if (ratios.empty())
     throw std::runtime_error(what.name + ": the machine was too busy with other things in each round");

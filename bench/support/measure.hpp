@@ -47,9 +47,10 @@ struct measure {
   std::optional<double> least_ratio = std::nullopt;  ///< the target, where it is relative to the limit
   std::map<std::string, subject> peers = {};         ///< how others do the same, by name
   bool is_rate = false;                              ///< more of it is better; else less
+  bool is_relative = false;  ///< only the ratio is told, as the value beside a limit of 1: in the unit "ratio"
 };
 
-/// The figures of one measure: medians over the rounds that counted.
+/// The figures of one measure: medians over the rounds that counted. Of a relative one all are ratios to the limit.
 struct outcome {
   double value;
   double limit;

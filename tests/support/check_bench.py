@@ -18,6 +18,8 @@ def faults_of(line):
         return ["no JSON"]
     if not isinstance(figures, dict) or figures.keys() != KEYS.keys():
         return ["not exactly the keys " + ", ".join(KEYS)]
+    if figures["unit"] == "ratio" and (figures["value"] != figures["ratio"] or figures["limit"] != 1):
+        return ["in the unit ratio the value is not the ratio, or the limit not 1"]
     # A whole number is printed without a point.
     return [f"{key} is no {kind.__name__}" for key, kind in KEYS.items()
             if not isinstance(figures[key], (int, float) if kind is float else kind)]

@@ -174,6 +174,8 @@ class Tables(unittest.TestCase):
         self.assertIn("Ahead of ringmill: thread pool in round_trip (15 us).", text)
         line |= {"unit": "tasks/s"}
         self.assertIn("Ahead of ringmill: ProcessPoolExecutor in round_trip (134 tasks/s).", table.of_lines("Calls", [line]))
+        line |= {"unit": "ratio", "value": 0.9, "limit": 1, "peers": {"faster": 0.95, "slower": 0.8}}
+        self.assertIn("Ahead of ringmill: faster in round_trip (0.95 ratio).", table.of_lines("Calls", [line]))
 
     def test_rates_of_peers_are_put_into_the_unit_of_the_measure(self):
         self.assertEqual(questions.in_unit("us", {"value": 50_000, "unit": "tasks/s"}), 20)
