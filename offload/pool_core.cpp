@@ -28,6 +28,7 @@ pool_task::pool_task(pool_task&& other) noexcept
       retries_(other.retries_),
       may_wait_(other.may_wait_),
       several_calls_(other.several_calls_),
+      looks_in_place_(other.looks_in_place_),
       alone_(other.alone_) {}
 
 pool_task::~pool_task() {

@@ -215,11 +215,16 @@ void pool_core::worker_spoke(worker_slot& slot) noexcept {
 /// Whatever it has published; the first thing that is wrong is the last that is looked at. False: nothing.
 bool pool_core::take_answers(worker_slot& slot) noexcept {
   if (slot.now == worker_slot::state::dying || slot.now == worker_slot::state::empty) return false;
+  if (slot.is_looked_at) return false;  // it is the reader that asks: the next ones come behind what it reads
   try {
     std::optional<response> answer = slot.channel->take();
     if (!answer) return false;
     lazy_clock clock(ring_);
-    for (; answer; answer = slot.channel->take()) take_answer(slot, *answer, clock);
+    do {
+      take_answer(slot, *answer, clock);
+      if (slot.now == worker_slot::state::dying) return true;  // a reader has cancelled what this worker runs
+      answer = slot.channel->take();
+    } while (answer);
     if (slot.now == worker_slot::state::running && slot.in_flight() == 0) became_idle(slot, clock);
   } catch (const std::exception& error) {
     violated(slot, error.what());
@@ -254,13 +259,20 @@ void pool_core::take_answer(worker_slot& slot, const response& answer, lazy_cloc
   }
   slot.first = answer.sequence + 1;
   if (!slot.reading.empty()) slot.reading.end(answer.sequence);
-  slot.channel->done_reading();
-  if (slot.in_flight() == 0) return;
-  if (pool_task* next = slot.head()) {
-    --prefetched_;
-    slot.backlog -= std::min(slot.backlog, next->profile_->typical());
+  if (slot.in_flight() != 0) {
+    if (pool_task* next = slot.head()) {
+      --prefetched_;
+      slot.backlog -= std::min(slot.backlog, next->profile_->typical());
+    }
+    begin_head(slot, clock.now());
   }
-  begin_head(slot, clock.now());
+  // It has ended, and is there all the same: it was woken, and only the loop resumes it.
+  if (task && task->looks_in_place_) {
+    slot.is_looked_at = true;
+    task->look_at_result();
+    slot.is_looked_at = false;
+  }
+  slot.channel->done_reading();
 }
 
 /// Throws protocol_error if the answer is nonsense.

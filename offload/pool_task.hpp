@@ -55,6 +55,10 @@ class RINGMILL_API pool_task : private timer {
   virtual std::uint64_t argument_hash() const = 0;
   /// Throws protocol_error if `bytes` are no result; the worker may still change them.
   virtual void read_result(std::span<const std::byte> bytes) = 0;
+  /// After it, once the pool's books are in order, and before the worker may use these bytes for something else. May
+  /// call into the pool. Only for a task that `looks_in_place`.
+  virtual void look_at_result() noexcept {}
+  void looks_in_place() noexcept { looks_in_place_ = true; }
   void rethrow_failure() {
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }
@@ -102,6 +106,7 @@ class RINGMILL_API pool_task : private timer {
   bool may_wait_;            ///< false: try_run
   bool goes_on_ = false;     ///< it runs on the worker that the lease has, or nowhere
   bool several_calls_ = false;
+  bool looks_in_place_ = false;
   bool is_probe_ = false;  ///< the one that is tried of a function that others may not run
   bool alone_;             ///< it gets a worker that has nothing else
   state state_ = state::idle;

@@ -17,17 +17,15 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include <ringmill/offload/codec.hpp>
-#include <ringmill/offload/detail/argument_sinks.hpp>
 #include <ringmill/offload/error.hpp>
 #include <ringmill/offload/in_worker.hpp>
 #include <ringmill/offload/pool_buffer.hpp>
+#include <ringmill/offload/pool_call.hpp>
 #include <ringmill/offload/pool_options.hpp>
 #include <ringmill/offload/pool_statistics.hpp>
-#include <ringmill/offload/pool_task.hpp>
 #include <ringmill/offload/process_init.hpp>
 #include <ringmill/offload/registry.hpp>
 #include <ringmill/runtime/config.hpp>
@@ -41,70 +39,6 @@ template <class T>
 class async_generator;
 
 namespace detail {
-
-/// A pool_buffer as an argument: it is borrowed, so it is not a temporary, and the function looks at it.
-template <class Param, class Arg>
-constexpr bool check_buffer_argument() {
-  if constexpr (is_pool_buffer<Arg>) {
-    static_assert(
-        std::is_lvalue_reference_v<Arg>,
-        "a call borrows a pool_buffer, which has to stay until it has ended: name it, and pass it by that name");
-    static_assert(!std::is_lvalue_reference_v<Arg> || codec_borrows<Param>,
-                  "a pool_buffer is read where it lies by a function that takes a std::span<const std::byte> or a "
-                  "std::string_view; for one that wants a copy, make that: std::string(buffer.text())");
-  }
-  return true;
-}
-template <class Params, class... Args>
-constexpr bool check_buffer_arguments() {
-  if constexpr (sizeof...(Args) == std::tuple_size_v<Params>) {
-    return []<std::size_t... Index>(std::index_sequence<Index...>) {
-      return (check_buffer_argument<std::tuple_element_t<Index, Params>, Args>() && ...);
-    }
-    (std::index_sequence_for<Args...>());
-  }
-  return true;
-}
-
-/// The awaiter of `process_pool::run`. Arguments are kept here until the task has ended; those that are views refer to
-/// the caller's memory, which has to stay as it is until then.
-template <auto Function>
-class [[nodiscard("a task runs when it is awaited")]] pool_call : public pool_task {
- public:
-  using types = signature_of<Function>;
-  using result_type = typename types::result;
-
-  template <class... Args>
-  pool_call(pool_core & pool, const call_options& options, bool may_wait, Args&&... args)
-      : pool_task(pool, registration<Function>::id(), options, may_wait), args_(std::forward<Args>(args)...) {
-    static_assert(sizeof...(Args) == std::tuple_size_v<typename types::arguments>,
-                  "pool.run<&function>(args...): the function takes another number of arguments");
-    static_assert(check_buffer_arguments<typename types::arguments, Args...>());
-    (check_if_buffer(args), ...);
-  }
-  pool_call(pool_call &&) = default;
-
-  result_type await_resume() {
-    rethrow_failure();
-    if constexpr (!std::is_void_v<result_type>) return std::move(*value_);
-  }
-
- private:
-  template <class Arg>
-  void check_if_buffer(const Arg& argument) const {
-    if constexpr (is_pool_buffer<Arg>) this->check_owner(argument);
-  }
-
-  std::size_t argument_bytes() const override { return argument_size(buffers(), args_); }
-  void write_arguments(std::span<std::byte> memory) const override { write_argument(memory, buffers(), args_); }
-  std::uint64_t argument_hash() const override { return hash_of_argument(args_); }
-  void read_result(std::span<const std::byte> bytes) override {
-    if constexpr (!std::is_void_v<result_type>) value_.emplace(decode<result_type>(bytes));
-  }
-
-  typename types::arguments args_;
-  std::optional<std::conditional_t<std::is_void_v<result_type>, std::monostate, result_type>> value_;
-};
 
 template <class Function>
 struct stream_signature;
@@ -132,7 +66,8 @@ class RINGMILL_API process_pool {
   /// co_await it: `Function(args...)`, run in a worker. Gives its value or throws its exception (standard types as
   /// themselves, others as remote_error); else one of the errors of offload/error.hpp says how the task ended:
   /// worker_crashed when its worker died while it ran. A task that is cancelled in the queue never runs; one that runs
-  /// is killed with its worker (call_options::cancel_grace). Arguments and results cross as `codec` says.
+  /// is killed with its worker (call_options::cancel_grace). Arguments and results cross as `codec` says. A large
+  /// result that is only to be passed on need not be copied: `.read_in_place(reader)` (offload/pool_call.hpp).
   template <auto Function, class... Args>
   requires(!detail::begins_with_options<Args...>) detail::pool_call<Function> run(Args&&... args) {
     return detail::pool_call<Function>(*core_, call_options(), true, std::forward<Args>(args)...);

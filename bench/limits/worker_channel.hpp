@@ -18,6 +18,7 @@
 #include <cstring>
 #include <new>
 #include <stdexcept>
+#include <vector>
 
 namespace limits {
 
@@ -37,6 +38,9 @@ struct message {
   std::uint64_t words[8];
 };
 
+/// Who writes into the memory for a payload: the host before it calls, or the worker, each time, before it answers.
+enum class payload_writer { host, worker };
+
 /// A worker process and the ring to it. `doorbell` is what the host sleeps on: one for all its workers.
 class worker_channel {
  public:
@@ -45,7 +49,8 @@ class worker_channel {
   };
   static doorbell& make_doorbell() { return *new (share(sizeof(doorbell))) doorbell; }
 
-  worker_channel(doorbell& bell, int processor, std::size_t payload = 0) : bell_(bell) {
+  worker_channel(doorbell& bell, int processor, std::size_t payload = 0, payload_writer writer = payload_writer::host)
+      : bell_(bell), result_size_(writer == payload_writer::worker ? payload : 0) {
     shared_ = new (share(sizeof(layout))) layout;
     if (payload != 0) payload_ = static_cast<std::byte*>(share(payload));
     child_ = fork();
@@ -116,6 +121,7 @@ class worker_channel {
   [[noreturn]] void serve(int processor) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (processor >= 0) pin_to(processor);
+    const std::vector<std::byte> result(result_size_, std::byte{7});
     for (std::uint32_t taken = 0;;) {
       const std::uint32_t tail = shared_->request_tail.load(std::memory_order_acquire);
       if (tail == taken) {
@@ -126,6 +132,7 @@ class worker_channel {
       }
       message work = shared_->requests[taken % entries];
       for (const std::uint64_t word : work.words) work.words[7] += word;
+      if (!result.empty()) std::memcpy(payload_, result.data(), result.size());
       shared_->responses[taken % entries] = work;
       shared_->response_tail.store(++taken, std::memory_order_seq_cst);
       wake_if_asleep(bell_.asleep);
@@ -135,6 +142,7 @@ class worker_channel {
   doorbell& bell_;
   layout* shared_;
   std::byte* payload_ = nullptr;
+  std::size_t result_size_;
   pid_t child_;
   std::uint32_t sent_ = 0;
   std::uint32_t received_ = 0;

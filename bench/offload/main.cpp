@@ -29,6 +29,10 @@ words sum(const words& in) {
 }
 void pin(int processor) { processor < 0 ? limits::unpin() : limits::pin_to(processor); }
 std::uint64_t first_and_last(std::span<const std::uint64_t> data) { return data.front() + data.back(); }
+const std::vector<std::uint64_t>& table() {
+  static const std::vector<std::uint64_t> all(mebibyte / 8, 7);
+  return all;
+}
 void crash() { raise(SIGKILL); }
 
 rm::pool_options workers(std::size_t count) {
@@ -151,6 +155,42 @@ double raw_payload(std::size_t count) {
          1000;
 }
 
+/// The other way: the result is copied out, or looked at where it lies.
+double result(std::size_t count, bool in_place) {
+  double cost = 0;
+  const auto body = [&]() -> rm::task<> {
+    rm::process_pool pool(workers(1));
+    co_await pool.run<&table>();
+    const auto start = std::chrono::steady_clock::now();
+    for (std::size_t i = 0; i < count; ++i) {
+      if (in_place) {
+        co_await pool.run<&table>().read_in_place(&first_and_last);
+      } else {
+        co_await pool.run<&table>();
+      }
+    }
+    cost = std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+  };
+  rm::run(body());
+  return cost / static_cast<double>(count);
+}
+
+double raw_result(std::size_t count) {
+  limits::worker_channel channel(limits::worker_channel::make_doorbell(), -1, mebibyte, limits::payload_writer::worker);
+  limits::message small{};
+  const auto once = [&] {
+    small = channel.round_trip(small);
+    small.words[0] =
+        static_cast<std::uint64_t>(channel.payload()[0]) + static_cast<std::uint64_t>(channel.payload()[mebibyte - 1]);
+  };
+  once();
+  return bench::nanoseconds_each(count,
+                                 [&] {
+                                   for (std::size_t i = 0; i < count; ++i) once();
+                                 }) /
+         1000;
+}
+
 double crash_to_ready(std::size_t count) {
   double cost = 0;
   const auto body = [&]() -> rm::task<> {
@@ -209,13 +249,18 @@ int main(int argc, char** argv) {
       compare("tasks_16x2", &tasks_16x2, &raw_tasks_16x2, 400'000),
       compare("payload_1mib", &payload, &raw_payload, 2'000),
       compare("socket_to_worker_1mib", &bench::socket_to_worker, &bench::raw_socket_to_worker, 2'000),
+      compare(
+          "result_1mib", [](std::size_t count) { return result(count, false); }, &raw_result, 2'000),
+      compare(
+          "result_1mib_in_place", [](std::size_t count) { return result(count, true); }, &raw_result, 2'000),
       compare("crash_to_ready", &crash_to_ready, &raw_crash_to_ready, 200),
   };
   all[0].least_ratio = all[1].least_ratio = 1 / 1.3;
   all[2].target = 1;
   all[3].least_ratio = 1 / 1.2;
   all[4].least_ratio = 1 / 1.2;
-  all[5].target = 1000;
+  all[6].least_ratio = 1 / 1.2;
+  all[7].target = 1000;
   all.push_back(bench::mixed_p99());
   return bench::run_program(argc, argv, all);
 }

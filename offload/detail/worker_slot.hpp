@@ -67,9 +67,10 @@ class worker_slot {
   std::unique_ptr<stderr_pipe> errors;
   fd doorbell;  ///< an eventfd, where the kernel has no futex operation
 
-  buffer_uses reading;      ///< by calls that it has not answered
-  bool is_awake = false;    ///< the watch rests: the pool looks by itself
-  bool has_staged = false;  ///< calls that are written and not published
+  buffer_uses reading;        ///< by calls that it has not answered
+  bool is_awake = false;      ///< the watch rests: the pool looks by itself
+  bool has_staged = false;    ///< calls that are written and not published
+  bool is_looked_at = false;  ///< a result of its is read where it lies
 
   time_point head_since;                ///< when the task that it runs was begun
   duration backlog = duration::zero();  ///< what the tasks behind that are expected to take

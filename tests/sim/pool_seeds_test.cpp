@@ -37,7 +37,7 @@ class client {
 
   rm::task<> talk(int calls) {
     for (int count = 0; count < calls; ++count) {
-      const std::uint64_t kind = world_.random().below(12);
+      const std::uint64_t kind = world_.random().below(13);
       auto one = one_call(kind);
       co_await std::move(one);
       if (world_.random().chance(200)) {
@@ -79,6 +79,9 @@ class client {
           break;
         case 8:
           co_await crash(id);
+          break;
+        case 9:
+          co_await read_in_place(id);
           break;
         default:
           co_await plain_call(id);
@@ -167,6 +170,43 @@ class client {
     const int size = 1000 + below(20'000);
     const std::string text = co_await pool_.run<&long_text>(limited(), id, size);
     demand(text == std::string(static_cast<std::size_t>(size), static_cast<char>('a' + id % 26)), "a wrong text");
+  }
+
+  /// The reader gives, throws, or wants all calls but this one to be cancelled.
+  rm::task<> read_in_place(int id) {
+    const int size = below(20'000);
+    const int does = below(4);
+    rm::nursery others;
+    const auto reader = [&](std::string_view text) {
+      demand(text == std::string(static_cast<std::size_t>(size), static_cast<char>('a' + id % 26)), "a wrong text");
+      if (does == 0) throw std::range_error("as agreed");
+      if (does == 1) others.cancel();
+      return text.size();
+    };
+    co_await others.run([&]() -> rm::task<> {
+      for (int count = below(4); count > 0; --count) {
+        others.start([&]() -> rm::task<> {
+          const int other = call_book::current().next_id();
+          auto call = plain_call(other);
+          try {
+            co_await std::move(call);
+          } catch (const rm::worker_crashed& crash) {
+            if (!crash.is_quarantined()) call_book::current().blamed(other, crash.pid());
+          } catch (const rm::deadline_exceeded&) {
+          } catch (const rm::protocol_violation&) {
+          } catch (const rm::pool_unavailable&) {
+          }
+        });
+      }
+      bool has_thrown = false;
+      try {
+        const std::size_t seen = co_await pool_.run<&long_text>(limited(), id, size).read_in_place(reader);
+        demand(seen == static_cast<std::size_t>(size), "what a reader gave is another value");
+      } catch (const std::range_error&) {
+        has_thrown = true;
+      }
+      demand(!has_thrown || does == 0, "a reader's exception came from nowhere");
+    });
   }
 
   rm::task<> large_argument(int id) {
