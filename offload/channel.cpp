@@ -46,6 +46,15 @@ Page& page_at(const mapping& memory) noexcept {
   return *reinterpret_cast<Page*>(memory.data());
 }
 
+/// Tells the processor that this is a loop that waits for memory.
+void relax() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
 const std::uint32_t* address_of(const shared_memory::word& futex) noexcept {
   return reinterpret_cast<const std::uint32_t*>(&futex);
 }
@@ -141,6 +150,19 @@ worker_channel::worker_channel(int request_memory, int response_memory, int door
     : requests_(request_memory, size_of_file(request_memory), false),
       responses_(response_memory, size_of_file(response_memory), true),
       protocol_(page_at<const request_page>(requests_), page_at<response_page>(responses_), doorbell) {}
+
+void worker_channel::spin() noexcept {
+  constexpr int looks_per_clock_read = 32;
+  if (!backoff_.is_due()) return;
+  const time_point until = saturating_add(std::chrono::steady_clock::now(), spin_);
+  do {
+    for (int look = 0; look < looks_per_clock_read; ++look) {
+      if (protocol_.has_call()) return backoff_.has_helped();
+      relax();
+    }
+  } while (std::chrono::steady_clock::now() < until);
+  backoff_.was_in_vain();
+}
 
 std::span<const std::byte> worker_channel::input(const request_entry& request) const noexcept {
   return {requests_.data() + request.input_offset, request.input_length};

@@ -18,8 +18,10 @@
 #include <ringmill/offload/channel_layout.hpp>
 #include <ringmill/offload/channel_protocol.hpp>
 #include <ringmill/offload/detail/input_ring.hpp>
+#include <ringmill/offload/detail/spin_backoff.hpp>
 #include <ringmill/offload/error.hpp>
 #include <ringmill/runtime/config.hpp>
+#include <ringmill/runtime/driver.hpp>
 
 namespace ringmill::detail {
 
@@ -134,8 +136,13 @@ class RINGMILL_API worker_channel {
   /// Maps both memories, the first read-only. `doorbell`: an eventfd that the host watches instead of the futex, or -1.
   worker_channel(int request_memory, int response_memory, int doorbell = -1);
 
+  /// How long `next` looks before it sleeps, where that has helped lately; not at all by default.
+  void spin_before_sleep(duration length) noexcept { spin_ = length; }
   /// Waits for the next call and gives a copy of its entry.
-  request_entry next() noexcept { return protocol_.next(); }
+  request_entry next() noexcept {
+    if (spin_ > duration::zero() && !protocol_.has_call()) spin();
+    return protocol_.next();
+  }
   std::span<const std::byte> input(const request_entry& request) const noexcept;
   /// Says that it begins. False: answer `skipped` instead.
   bool begin(const request_entry& request) noexcept { return protocol_.begin(request); }
@@ -155,11 +162,14 @@ class RINGMILL_API worker_channel {
   void announce_ready() noexcept { protocol_.announce_ready(); }
 
  private:
+  void spin() noexcept;
   std::span<std::byte> memory_at(place where) const noexcept;
 
   mapping requests_;
   mapping responses_;
   worker_protocol<shared_memory> protocol_;
+  duration spin_ = duration::zero();
+  spin_backoff backoff_;
 };
 
 }  // namespace ringmill::detail

@@ -195,6 +195,8 @@ class worker_protocol {
   worker_protocol(const request_page_of<Memory>& requests, response_page_of<Memory>& responses, int doorbell) noexcept
       : requests_(requests), responses_(responses), doorbell_(doorbell) {}
 
+  /// There is a call: `next` will not sleep.
+  bool has_call() const { return requests_.tail.load(std::memory_order_acquire) != taken_; }
   /// Waits for the next call and gives a copy of its entry.
   request_entry next() {
     while (requests_.tail.load(std::memory_order_acquire) == taken_) {

@@ -117,6 +117,7 @@ void pool_core::start_worker(worker_slot& slot) {
   wanted.slot = slot.index;
   wanted.generation = slot.generation;
   wanted.status = options_.niceness();
+  wanted.spin_ns = options_.spin().count();
   wanted.initializer = options_.initializer_id();
   options_.name().copy(wanted.name.data(), wanted.name.size() - 1);
   std::array<int, most_descriptors> descriptors = {slot.channel->request_memory(), slot.channel->response_memory(),

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,7 +26,8 @@ class pool_options {
  public:
   pool_options() noexcept {}
 
-  /// How many worker processes run tasks; by default as many as there are processors. At least 1.
+  /// How many worker processes run tasks; by default as many as there are processors that this
+  /// process may run on. At least 1.
   pool_options& workers(std::size_t count) noexcept { return workers_ = count ? count : 1, *this; }
   /// Workers more than that, started and waiting: one takes over at once when another has died or is replaced. 0 by
   /// default: a replacement takes about a millisecond.
@@ -91,6 +93,10 @@ class pool_options {
   pool_options& on_stderr(stderr_sink sink) { return stderr_sink_ = std::move(sink), *this; }
   /// The workers' nice level, 5 by default, so that the loop's latency does not depend on how busy they are.
   pool_options& niceness(int level) noexcept { return niceness_ = level, *this; }
+  /// How long a worker that runs dry looks for its next call before it sleeps; zero: not at all. By default 20 us, if
+  /// this process may run on more processors than the pool has workers and spares: between calls of a few microseconds
+  /// that spares both sides the wake. A worker that looks in vain does so less and less often.
+  pool_options& spin(duration length) noexcept { return spin_ = length, *this; }
 
   std::size_t workers() const noexcept { return workers_; }
   std::size_t warm_spares() const noexcept { return warm_spares_; }
@@ -112,10 +118,12 @@ class pool_options {
   duration cancel_grace() const noexcept { return cancel_grace_; }
   const stderr_sink& on_stderr() const noexcept { return stderr_sink_; }
   int niceness() const noexcept { return niceness_; }
+  duration spin() const noexcept { return spin_ ? *spin_ : default_spin(workers_ + warm_spares_); }
 
  private:
   static constexpr std::size_t default_capacity = std::size_t{64} << 20;
   RINGMILL_API static std::size_t default_workers() noexcept;
+  RINGMILL_API static duration default_spin(std::size_t workers) noexcept;
 
   std::size_t workers_ = default_workers();
   std::size_t warm_spares_ = 0;
@@ -137,6 +145,7 @@ class pool_options {
   duration cancel_grace_ = duration::zero();
   stderr_sink stderr_sink_;
   int niceness_ = 5;
+  std::optional<duration> spin_;
 };
 
 /// Which of the waiting tasks gets a worker first. Within one level: first in, first out.

@@ -1,6 +1,9 @@
 #include <ringmill/offload/process_pool.hpp>
 
+#include <sched.h>
+
 #include <algorithm>
+#include <chrono>
 #include <thread>
 
 #include <ringmill/offload/detail/pool_core.hpp>
@@ -8,9 +11,22 @@
 
 namespace ringmill {
 
-std::size_t pool_options::default_workers() noexcept {
-  const unsigned processors = std::thread::hardware_concurrency();
-  return processors ? processors : 1;
+namespace {
+
+/// Those that this process may run on: in a container or under taskset(1) fewer than the machine has.
+std::size_t usable_processors() noexcept {
+  cpu_set_t usable;
+  CPU_ZERO(&usable);
+  if (sched_getaffinity(0, sizeof usable, &usable) == 0) return static_cast<std::size_t>(CPU_COUNT(&usable));
+  return std::max(1U, std::thread::hardware_concurrency());  // more than a cpu_set_t holds
+}
+
+}  // namespace
+
+std::size_t pool_options::default_workers() noexcept { return usable_processors(); }
+
+duration pool_options::default_spin(std::size_t workers) noexcept {
+  return workers < usable_processors() ? std::chrono::microseconds(20) : duration::zero();
 }
 
 process_pool::process_pool(const pool_options& options) : core_(new detail::pool_core(options)) {}

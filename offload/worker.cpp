@@ -60,6 +60,7 @@ void worker_main(const worker_start& start) noexcept {
   RINGMILL_FAULT_POINT("worker_begun");
   try {
     worker_channel channel(start.request_memory, start.response_memory, start.doorbell);
+    channel.spin_before_sleep(duration(start.spin_ns));
     close(start.request_memory);
     close(start.response_memory);
     if (start.buffers >= 0) {

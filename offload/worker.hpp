@@ -12,6 +12,7 @@ namespace ringmill::detail {
 struct worker_start {
   pid_t parent = 0;  ///< its zygote
   int nice = 0;
+  std::int64_t spin_ns = 0;  ///< how long it looks for its next call before it sleeps
   int request_memory = -1;
   int response_memory = -1;
   int errors = -1;  ///< becomes its standard error

@@ -117,6 +117,7 @@ class zygote {
     worker_start start;
     start.parent = zygote_pid;
     start.nice = request.message.status;
+    start.spin_ns = request.message.spin_ns;
     start.request_memory = request.descriptors[0].number();
     start.response_memory = request.descriptors[1].number();
     start.errors = request.descriptors[2].number();

@@ -32,6 +32,7 @@ struct zygote_message {
   std::uint64_t fingerprint = 0;  ///< of hello: program_fingerprint()
   std::uint64_t initializer = 0;  ///< of spawn: a registered function, or 0
   std::array<char, 16> name{};    ///< of spawn
+  std::int64_t spin_ns = 0;       ///< of spawn
   // Of exited: what it has used.
   std::int64_t user_time_us = 0;
   std::int64_t system_time_us = 0;

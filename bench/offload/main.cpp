@@ -16,6 +16,7 @@
 #include "sockets.hpp"
 
 namespace rm = ringmill;
+using namespace std::chrono_literals;
 
 namespace {
 
@@ -46,11 +47,11 @@ class pinned {
   ~pinned() { limits::unpin(); }
 };
 
-double round_trip(std::size_t count, int host, int worker) {
+double round_trip(std::size_t count, int host, int worker, rm::duration spin) {
   const pinned here(host);
   double cost = 0;
   const auto body = [&]() -> rm::task<> {
-    rm::process_pool pool(workers(1));
+    rm::process_pool pool(workers(1).spin(spin));
     co_await pool.run<&pin>(worker);
     words data{};
     for (int warm = 0; warm < 100; ++warm) data = co_await pool.run<&sum>(data);
@@ -241,10 +242,13 @@ int main(int argc, char** argv) {
   rm::process_init(argc, argv);
   std::vector<bench::measure> all = {
       compare(
-          "round_trip_same_core", [](std::size_t count) { return round_trip(count, 0, 0); },
+          "round_trip_same_core", [](std::size_t count) { return round_trip(count, 0, 0, 0us); },
           [](std::size_t count) { return raw_round_trip(count, 0, 0); }, 20'000),
       compare(
-          "round_trip_across", [](std::size_t count) { return round_trip(count, 0, 1); },
+          "round_trip_across", [](std::size_t count) { return round_trip(count, 0, 1, 0us); },
+          [](std::size_t count) { return raw_round_trip(count, 0, 1); }, 10'000),
+      compare(
+          "round_trip_across_spinning", [](std::size_t count) { return round_trip(count, 0, 1, 20us); },
           [](std::size_t count) { return raw_round_trip(count, 0, 1); }, 10'000),
       compare("tasks_16x2", &tasks_16x2, &raw_tasks_16x2, 400'000),
       compare("payload_1mib", &payload, &raw_payload, 2'000),
@@ -255,12 +259,12 @@ int main(int argc, char** argv) {
           "result_1mib_in_place", [](std::size_t count) { return result(count, true); }, &raw_result, 2'000),
       compare("crash_to_ready", &crash_to_ready, &raw_crash_to_ready, 200),
   };
-  all[0].least_ratio = all[1].least_ratio = 1 / 1.3;
-  all[2].target = 1;
-  all[3].least_ratio = 1 / 1.2;
+  all[0].least_ratio = all[1].least_ratio = all[2].least_ratio = 1 / 1.3;
+  all[3].target = 1;
   all[4].least_ratio = 1 / 1.2;
-  all[6].least_ratio = 1 / 1.2;
-  all[7].target = 1000;
+  all[5].least_ratio = 1 / 1.2;
+  all[7].least_ratio = 1 / 1.2;
+  all[8].target = 1000;
   all.push_back(bench::mixed_p99());
   return bench::run_program(argc, argv, all);
 }

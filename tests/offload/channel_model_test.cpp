@@ -161,7 +161,8 @@ void host_loop(scene<Memory>& all, int doorbell, host_way way) {
 }
 
 template <class Memory, class Worker>
-void serve(scene<Memory>& all, Worker& worker, std::uint32_t number) {
+void serve(scene<Memory>& all, Worker& worker, std::uint32_t number, bool looks_first) {
+  if (looks_first) worker.has_call();
   const detail::request_entry request = worker.next();
   model::expect(request.sequence == Memory::first_number + number && request.generation == generation &&
                     request.function == 50 + number && request.input_offset == number,
@@ -173,13 +174,15 @@ void serve(scene<Memory>& all, Worker& worker, std::uint32_t number) {
 }
 
 template <class Memory>
-model::verdict check_calls(host_way way, int doorbell = no_doorbell) {
+model::verdict check_calls(host_way way, int doorbell = no_doorbell, bool looks_first = false) {
   scene<Memory> all;
   return all.checker.run([&] { host_loop(all, doorbell, way); },
                          [&] {
                            auto worker = all.make_worker(doorbell);
                            worker.announce_ready();
-                           for (std::uint32_t number = 1; number <= calls_of(way); ++number) serve(all, worker, number);
+                           for (std::uint32_t number = 1; number <= calls_of(way); ++number) {
+                             serve(all, worker, number, looks_first);
+                           }
                          });
 }
 
@@ -225,6 +228,10 @@ TEST_CASE("no wake-up is lost, no entry torn or overwritten, in any order of eve
 TEST_CASE("the same with an eventfd in place of the host's futex, and where the numbers overflow") {
   CHECK(check_calls<model_memory<as_written>>(host_way::looking, 1).failure == "");
   CHECK(check_calls<model_memory<as_written, 0xfffffffeU>>(host_way::at_once).failure == "");
+}
+
+TEST_CASE("the same with a worker that looks for its next call before it sleeps") {
+  CHECK(check_calls<model_memory<as_written>>(host_way::looking, no_doorbell, true).failure == "");
 }
 
 TEST_CASE("planted: without the fence between the tail and the look at the sleep flag a wake-up is lost") {

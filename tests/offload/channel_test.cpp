@@ -225,3 +225,20 @@ TEST_CASE("arguments in flight never overlap, and small ones stay where they wer
   }
   CHECK(found > 10'000);
 }
+
+TEST_CASE("a look before each sleep that is in vain comes less and less often, and as before once one has helped") {
+  rm::detail::spin_backoff backoff;
+  CHECK(backoff.is_due());
+  for (unsigned pause = 1; pause <= 4 * backoff.most_left_out; pause = 2 * pause + 1) {
+    backoff.was_in_vain();
+    for (unsigned left_out = 0; left_out < std::min(pause, backoff.most_left_out); ++left_out) {
+      CHECK_FALSE(backoff.is_due());
+    }
+    CHECK(backoff.is_due());
+  }
+  backoff.has_helped();
+  CHECK(backoff.is_due());
+  backoff.was_in_vain();
+  CHECK_FALSE(backoff.is_due());
+  CHECK(backoff.is_due());
+}

@@ -1,4 +1,5 @@
 // What pool_options and call_options promise.
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -205,6 +206,30 @@ TEST_CASE("what workers write to standard error comes to the sink with their pid
     while (said.size() < large.size()) co_await rm::sleep_for(1ms);
     CHECK(said == large);
     CHECK(who == worker);
+  });
+}
+
+TEST_CASE("workers look for their next call before they sleep where there are more processors than workers") {
+  cpu_set_t usable;
+  REQUIRE(sched_getaffinity(0, sizeof usable, &usable) == 0);
+  const auto processors = static_cast<std::size_t>(CPU_COUNT(&usable));
+  CHECK(rm::pool_options().workers() == processors);
+  CHECK(rm::pool_options().workers(processors).spin() == rm::duration::zero());
+  CHECK(rm::pool_options().workers(1).warm_spares(processors - 1).spin() == rm::duration::zero());
+  if (processors > 1) CHECK(rm::pool_options().workers(processors - 1).spin() == 20us);
+  CHECK(rm::pool_options().workers(processors).spin(3us).spin() == 3us);
+  CHECK(rm::pool_options().workers(1).spin(0us).spin() == rm::duration::zero());
+}
+
+TEST_CASE("a worker that looks before it sleeps gets each call: one that comes meanwhile, and one that comes later") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    rm::process_pool pool(rm::pool_options().workers(1).spin(500us));
+    for (int n = 0; n < 200; ++n) {
+      if (n % 20 == 0) co_await rm::sleep_for(2ms);
+      const int twice = co_await pool.run<&doubled>(n);
+      CHECK(twice == 2 * n);
+    }
+    CHECK(support::adds_up(pool.stats()));
   });
 }
 
