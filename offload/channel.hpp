@@ -87,9 +87,11 @@ class RINGMILL_API host_channel {
     publish();
     return sequence;
   }
-  /// Calls that were staged and not answered. The oldest has the number `first_unanswered()`.
+  /// Calls that were staged and not answered. The oldest has the number `first_unanswered()`, the next one
+  /// that is staged `next_number()`.
   std::uint32_t in_flight() const noexcept { return protocol_.in_flight(); }
   std::uint32_t first_unanswered() const noexcept { return protocol_.first_unanswered(); }
+  std::uint32_t next_number() const noexcept { return protocol_.next_number(); }
 
   /// Calls it back. True if the worker will not start it, but answer `skipped`; false if it has begun (or says so).
   bool revoke(std::uint32_t sequence) noexcept { return protocol_.revoke(sequence); }

@@ -77,6 +77,8 @@ class host_protocol {
   /// Calls without an answer. The oldest has the number `first_unanswered`.
   std::uint32_t in_flight() const noexcept { return posted_ + 1 - first_unanswered(); }
   std::uint32_t first_unanswered() const noexcept { return is_ready_ ? taken_ : taken_ + 1; }
+  /// The number that the next call gets.
+  std::uint32_t next_number() const noexcept { return posted_ + 1; }
   /// For one more call: each open one has a place in both rings, and so has the announcement until it is taken.
   bool has_room() const noexcept { return owed() < window; }
 

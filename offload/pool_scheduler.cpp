@@ -62,15 +62,15 @@ std::size_t pool_core::busy_workers() const noexcept {
 
 void pool_core::fill_idle_workers() noexcept {
   if (queue_.empty() && prefetched_ == 0) return;
-  std::size_t busy = busy_workers();
   for (auto& slot : slots_) {
-    while (slot->now == worker_slot::state::idle && busy < options_.workers()) {
+    while (slot->now == worker_slot::state::idle) {
+      if (busy_workers() >= options_.workers()) return;
       // What lies behind a slow task elsewhere came before all that is in the queue.
       if (pool_task* task = prefetched_ != 0 ? take_back() : nullptr) queue_.push_front(*task);
       pool_task* task = queue_.first();
       if (!task) return;
       queue_.remove(*task);
-      if (assign(*slot, *task)) ++busy;
+      assign(*slot, *task);
     }
   }
 }

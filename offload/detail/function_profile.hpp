@@ -27,7 +27,21 @@ class function_profile {
   std::uint8_t runs_ = 0;
 };
 
-/// They stay where they are.
-using function_profiles = std::unordered_map<function_id, function_profile>;
+/// Of each function that was called. They stay where they are.
+class function_profiles {
+ public:
+  function_profile& operator[](function_id function) {
+    if (!last_ || last_id_ != function) {
+      last_ = &all_[function];
+      last_id_ = function;
+    }
+    return *last_;
+  }
+
+ private:
+  std::unordered_map<function_id, function_profile> all_;
+  function_profile* last_ = nullptr;  ///< mostly it is the same again
+  function_id last_id_ = 0;
+};
 
 }  // namespace ringmill::detail

@@ -51,7 +51,7 @@ class worker_slot {
   // Its tasks: what the channel has in flight, in order. Null where a task was called back, or has ended already.
   pool_task*& task_at(std::uint32_t sequence) noexcept { return tasks_[sequence % ring_entries]; }
   std::uint32_t first = 1;  ///< the number of the oldest
-  std::uint32_t end() const noexcept { return channel->first_unanswered() + channel->in_flight(); }
+  std::uint32_t end() const noexcept { return channel->next_number(); }
   std::uint32_t in_flight() const noexcept { return end() - first; }
   /// The one that it runs, or null.
   pool_task* head() noexcept { return in_flight() ? task_at(first) : nullptr; }
