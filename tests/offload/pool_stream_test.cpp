@@ -261,7 +261,7 @@ TEST_CASE("leaving the loop, or a cancel, ends the worker, and the pool goes on 
       }
       const int second = co_await pool.run<&own_pid>();
       CHECK(second != left);
-      CHECK(support::gone_within(2000ms, {left}));
+      CHECK(support::gone_within(20s, {left}));
 
       // Never asked for anything: nothing has begun.
       { auto unused = pool.run_stream<&own_pid_for_ever>(); }
@@ -330,11 +330,11 @@ TEST_CASE("two streams and tasks run side by side") {
   });
 }
 
-TEST_CASE("the run_timeout of a stream counts for each batch") {
+TEST_CASE("the run_timeout of a stream ends it between two values") {
   on_each_pool_kernel([]() -> rm::task<> {
     rm::process_pool pool(one_worker());
     co_await pool.run<&own_pid>();  // the worker is up
-    auto stream = pool.run_stream<&hang_after>(rm::call_options().run_timeout(300ms), 100);
+    auto stream = pool.run_stream<&hang_after>(rm::call_options().run_timeout(1s), 100);
     int seen = 0;
     bool is_late = false;
     try {
