@@ -180,7 +180,8 @@ void pool_core::begin_head(worker_slot& slot, time_point now) noexcept {
   pool_task* task = slot.head();
   if (!task) return;  // called back: it will say so at once
   statistics_.queue_time.record(now - task->submitted_);
-  if (task->options_.run_timeout() != duration::max()) {
+  // One that is stopping has its grace: the worker had said that it was begun, behind another one.
+  if (task->state_ == pool_task::state::running && task->options_.run_timeout() != duration::max()) {
     loop_.arm(*task, saturating_add(now, task->options_.run_timeout()));
   }
 }
@@ -259,20 +260,19 @@ void pool_core::take_answer(worker_slot& slot, const response& answer, lazy_cloc
   }
   slot.first = answer.sequence + 1;
   if (!slot.reading.empty()) slot.reading.end(answer.sequence);
-  if (slot.in_flight() != 0) {
-    if (pool_task* next = slot.head()) {
-      --prefetched_;
-      slot.backlog -= std::min(slot.backlog, next->profile_->typical());
-    }
-    begin_head(slot, clock.now());
+  if (pool_task* next = slot.head()) {
+    --prefetched_;
+    slot.backlog -= std::min(slot.backlog, next->profile_->typical());
   }
   // It has ended, and is there all the same: it was woken, and only the loop resumes it.
   if (task && task->looks_in_place_) {
     slot.is_looked_at = true;
     task->look_at_result();
     slot.is_looked_at = false;
+    clock.read_again();  // the next one may have waited for the memory: that is not its fault
   }
   slot.channel->done_reading();
+  if (slot.now != worker_slot::state::dying && slot.in_flight() != 0) begin_head(slot, clock.now());
 }
 
 /// Throws protocol_error if the answer is nonsense.

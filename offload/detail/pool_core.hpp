@@ -123,6 +123,7 @@ class pool_core {
       if (!read_) read_ = ring_.now();
       return *read_;
     }
+    void read_again() noexcept { read_.reset(); }
 
    private:
     ring& ring_;

@@ -3,11 +3,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include <ringmill/offload/channel_layout.hpp>
+
+#include "../support/scratch.hpp"
 #include "pool_support.hpp"
 
 namespace rm = ringmill;
@@ -41,6 +45,21 @@ void in_steps(int count) {
     std::this_thread::sleep_for(3ms);
     rm::offload::report_progress(static_cast<double>(i) / count);
   }
+}
+
+/// A worker that lies: it says that it has begun with whatever it was given, and goes on when the file is there.
+int claim_all(const std::string& file) {
+  if (file.empty()) return 0;
+  std::ifstream maps("/proc/self/maps");
+  for (std::string line; std::getline(maps, line);) {
+    if (line.find("memfd:ringmill responses") == std::string::npos || line.find(" rw-s ") == std::string::npos)
+      continue;
+    auto& page = *reinterpret_cast<rm::detail::response_page*>(std::stoull(line, nullptr, 16));
+    page.started.store(page.started.load() + 10);
+  }
+  std::ofstream(file + " is claimed").put('x');
+  while (access(file.c_str(), F_OK) != 0) std::this_thread::sleep_for(1ms);
+  return 1;
 }
 
 }  // namespace of_cancel
@@ -126,6 +145,33 @@ TEST_CASE("after the grace a function that does not look is killed, and its proc
     CHECK_FALSE(support::is_alive(worker));
     CHECK(pool.stats().killed == 1);
     CHECK(pool.stats()[rm::task_outcome::cancelled] == 1);
+  });
+}
+
+TEST_CASE("a worker that says it has begun with a call behind its present one keeps that within its grace") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    support::scratch folder;
+    const std::string file = folder / "go on";
+    rm::process_pool pool(one_worker());
+    for (int i = 0; i < 20; ++i) co_await pool.run<&claim_all>("");  // short: the worker gets two at once
+    std::vector<int> values;
+    const auto how = rm::call_options().cancel_grace(60s).run_timeout(60s);
+    const auto call = [&](std::string name) -> rm::task<> {
+      const int value = co_await pool.run<&claim_all>(how, name);
+      values.push_back(value);
+    };
+    rm::nursery all;
+    rm::nursery second;
+    co_await all.run([&]() -> rm::task<> {
+      all.start(call, file);
+      all.start([&]() -> rm::task<> { co_await second.run([&]() -> rm::task<> { co_await call(""); }); });
+      while (access((file + " is claimed").c_str(), F_OK) != 0) co_await rm::sleep_for(1ms);
+      second.cancel();
+      std::ofstream(file).put('x');
+    });
+    CHECK(values == std::vector<int>{1, 0});  // what it gives within the grace counts
+    CHECK(pool.stats().killed == 0);
+    CHECK(support::adds_up(pool.stats()));
   });
 }
 
