@@ -18,18 +18,14 @@
 #include <fstream>
 #include <string>
 
+#include <ringmill/runtime/detail/sanitizers.hpp>
+
 namespace fault {
 
 inline bool is_long() { return std::getenv("RINGMILL_LONG") != nullptr; }
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(RINGMILL_ASAN)
 constexpr bool is_sanitized = true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-constexpr bool is_sanitized = true;
-#else
-constexpr bool is_sanitized = false;
-#endif
 #else
 constexpr bool is_sanitized = false;
 #endif

@@ -133,7 +133,10 @@ TEST_CASE("a listing has every name once, with its kind") {
     int other_turns = 0;
     bool done = false;
     const auto count = [&]() -> rm::task<> {
-      for (; !done; ++other_turns) co_await rm::yield();
+      while (!done) {
+        co_await rm::yield();
+        ++other_turns;
+      }
     };
     std::vector<rm::directory_entry> entries;
     const auto list = [&]() -> rm::task<> {

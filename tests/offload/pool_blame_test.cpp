@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include <ringmill/runtime/detail/sanitizers.hpp>
+
 #include "../support/scratch.hpp"
 #include "pool_support.hpp"
 
@@ -262,7 +264,7 @@ TEST_CASE("a worker that writes nonsense into the shared memory is killed, and h
 }
 
 TEST_CASE("a function that runs out of memory throws bad_alloc, and its worker goes on") {
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(RINGMILL_ASAN)
   MESSAGE("skipped: AddressSanitizer maps more than any limit of memory allows");
   return;
 #endif
