@@ -1,4 +1,5 @@
 // The HTTP client and server. The other side is a socket that is spoken to by plain calls.
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <chrono>
@@ -28,7 +29,7 @@ class silent_server {
 
   /// The client may have gone meanwhile, or never come: it does not hear of it then.
   void answer(std::string_view text) {
-    if (!plain::wait_until_readable(listener.number())) return;
+    if (!plain::wait_until_ready(listener.number(), POLLIN)) return;
     peer = rm::fd(checked(plain::accept(listener.number()), "accept"));
     plain::send(peer.number(), text.data(), text.size(), MSG_NOSIGNAL);
   }

@@ -189,16 +189,16 @@ bool set_non_blocking(int descriptor, bool on) {
   return (flags & O_NONBLOCK) != 0;
 }
 
-bool wait_until_readable(int descriptor) {
+bool wait_until_ready(int descriptor, short events) {
   sim_kernel* const here = simulated_kernel_here();
   if (!here) {
-    pollfd wanted{descriptor, POLLIN, 0};
+    pollfd wanted{descriptor, events, 0};
     return ::poll(&wanted, 1, 5000) == 1;
   }
   const failing_memory::pause no_failures;
   const rm::time_point limit = here->now() + std::chrono::seconds(5);
   const auto what = here->object_of(descriptor);
-  while (what && (what->ready() & POLLIN) == 0) {
+  while (what && (what->ready() & events) == 0) {
     const auto next = here->around().next_event();
     if (!next || *next > limit) return false;
     here->around().advance_to(*next);

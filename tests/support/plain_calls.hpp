@@ -44,8 +44,8 @@ ssize_t sendmsg(int socket, const msghdr& message, int flags);
 
 /// O_NONBLOCK; gives what it was.
 bool set_non_blocking(int descriptor, bool on);
-/// poll(2) for POLLIN, five seconds at most. On a simulated kernel time passes.
-bool wait_until_readable(int descriptor);
+/// poll(2) for one of `events`, five seconds at most. On a simulated kernel time passes.
+bool wait_until_ready(int descriptor, short events);
 /// A microsecond passes on a simulated kernel, where turns alone take next to no time.
 void take_a_moment();
 /// raise(3), for the program that runs on that kernel.

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -91,7 +92,9 @@ inline void drain(const ringmill::fd& handle) {
   plain::set_non_blocking(handle.number(), before);
 }
 
+/// When it takes that: a client's connection may still be on its way on a machine with other work.
 inline void write_text(const ringmill::fd& handle, std::string_view text) {
+  if (!plain::wait_until_ready(handle.number(), POLLOUT)) throw std::runtime_error("no room to write");
   const ssize_t size = plain::write(handle.number(), text.data(), text.size());
   checked(static_cast<int>(size), "write");
   if (size != static_cast<ssize_t>(text.size())) throw std::runtime_error("a short write");
