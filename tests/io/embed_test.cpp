@@ -298,7 +298,7 @@ TEST_CASE("loops on four threads pass a token round by post, ten thousand times"
         const rm::loop::expected_post coming(rm::loop::current());
         while (ready < threads) co_await rm::yield();
         if (here == 0) pass(0, hops);
-        co_await rm::with_timeout(60s, end.wait());
+        co_await rm::with_timeout(240s, end.wait());  // an emulated machine takes one minute
       };
       rm::run(body());
     });
