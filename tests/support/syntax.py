@@ -25,10 +25,17 @@ def public_headers():
     return sorted(header for header in headers if "detail" not in header.parts)
 
 
-def compile_text(text):
+def compile_text(text, arguments=()):
     """Compiles `text` as one source file. Gives what the compiler says against it, or an empty string."""
-    run = subprocess.run(COMPILER + ["-x", "c++", "-"], input=text, text=True, capture_output=True)
+    run = subprocess.run([*COMPILER, *arguments, "-x", "c++", "-"], input=text, text=True, capture_output=True)
     return "" if run.returncode == 0 else run.stderr or f"{COMPILER[0]} ended with {run.returncode}"
+
+
+def precompile(header):
+    """Makes what GCC takes instead of `header` when it is told `-include header`. Gives a list of complaints."""
+    run = subprocess.run([argument for argument in COMPILER if argument != "-fsyntax-only"] +
+                         ["-x", "c++-header", str(header), "-o", f"{header}.gch"], text=True, capture_output=True)
+    return [run.stderr] if run.returncode else []
 
 
 def preprocess(text):
@@ -44,9 +51,9 @@ def in_parallel(function, items):
         return list(pool.map(function, items))
 
 
-def compile_all(units):
-    """Compiles {name: text}. Gives a list of complaints."""
-    answers = in_parallel(compile_text, units.values())
+def compile_all(units, arguments=()):
+    """Compiles {name: text}, each with `arguments` for the compiler. Gives a list of complaints."""
+    answers = in_parallel(lambda text: compile_text(text, arguments), units.values())
     return [f"{name} does not compile alone:\n{answer}" for name, answer in zip(units, answers) if answer]
 
 
