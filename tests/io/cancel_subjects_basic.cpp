@@ -9,6 +9,7 @@
 #include <ringmill/io/ops.hpp>
 #include <ringmill/io/ring.hpp>
 
+#include "../support/failing_memory.hpp"
 #include "../support/scratch.hpp"
 #include "../support/sockets.hpp"
 #include "cancel_subjects.hpp"
@@ -172,6 +173,7 @@ io_subject_list basic_subjects() {
         "futex", [](futex_word& here) { return wait_for_futex(here.value); },
         [](futex_word& here) {
           here.value = 1;
+          const failing_memory::pause no_failures;
           rm::ring::current().backend().ipc().wake(&here.value);
         }));
   }

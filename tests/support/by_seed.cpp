@@ -116,6 +116,14 @@ class kernel_with_memory final : public forwarding_kernel {
     const failing_memory::pause here;
     return forwarding_kernel::now();
   }
+  rm::duration wall_clock() noexcept override {
+    const failing_memory::pause here;
+    return forwarding_kernel::wall_clock();
+  }
+  int random(void* bytes, std::size_t size) override {
+    const failing_memory::pause here;
+    return forwarding_kernel::random(bytes, size);
+  }
   int socket(int domain, int type, int protocol) override {
     const failing_memory::pause here;
     return forwarding_kernel::socket(domain, type, protocol);

@@ -215,6 +215,7 @@ void take_a_moment() {
 
 void raise(int signal) {
   if (sim_kernel* const here = simulated_kernel_here()) {
+    const failing_memory::pause no_failures;
     here->children().raise(signal);
   } else {
     ::raise(signal);
