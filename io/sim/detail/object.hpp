@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <ringmill/io/sim/detail/socket_name.hpp>
+#include <ringmill/runtime/config.hpp>
 #include <ringmill/runtime/driver.hpp>
 
 namespace ringmill::sim::detail {
@@ -21,7 +22,7 @@ namespace ringmill::sim::detail {
 class sim_kernel;
 
 /// Bytes between a program's memory and an object.
-class transfer {
+class RINGMILL_API transfer {
  public:
   transfer(std::span<const iovec> parts, int flags) noexcept;
 

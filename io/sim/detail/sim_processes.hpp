@@ -13,12 +13,13 @@
 
 #include <ringmill/io/kernel_calls.hpp>
 #include <ringmill/io/sim/detail/process.hpp>
+#include <ringmill/runtime/config.hpp>
 
 namespace ringmill::sim::detail {
 
 class signal_source;
 
-class sim_processes final : public process_calls {
+class RINGMILL_API sim_processes final : public process_calls {
  public:
   explicit sim_processes(sim_kernel& owner) noexcept : owner_(owner) {}
 

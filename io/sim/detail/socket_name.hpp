@@ -7,10 +7,11 @@
 #include <string>
 
 #include <ringmill/io/address.hpp>
+#include <ringmill/runtime/config.hpp>
 
 namespace ringmill::sim::detail {
 
-class socket_name {
+class RINGMILL_API socket_name {
  public:
   socket_name() noexcept = default;
   /// As it was given to a system call.
