@@ -111,6 +111,7 @@ class RINGMILL_API io_op {
   bool background_ = false;
   bool cancel_asked_ = false;
   std::uint8_t vain_tries_ = 0;
+  std::uint32_t cancel_number_ = 0;  ///< of the request to cancel that was sent last
 };
 
 }  // namespace ringmill

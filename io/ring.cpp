@@ -22,6 +22,7 @@ namespace {
 constinit thread_local ring* current_ring = nullptr;
 
 /// Marks, in the lowest bit of user_data, the answer to a cancel: nobody waits for it, its target's own answer follows.
+/// The other bits are the cancel's number, and not its target's address: there may be another operation by now.
 constexpr std::uint64_t cancel_answer = 1;
 
 unsigned load(const unsigned* index) noexcept {
@@ -192,29 +193,29 @@ void ring::ask_to_cancel(io_op& op) noexcept {
   start_when_possible(op);
 }
 
-/// The kernel has not found it. Most often it has completed, and is not here any more. But what the kernel is about to
-/// try again, such as a connect to a full Unix listener, is in none of the places where it looks. That would wait on,
-/// for ever.
-void ring::ask_again_to_cancel(std::uintptr_t address) noexcept {
+/// What a cancel was to end, or null: most often that has ended, and is not here any more.
+io_op* ring::asked_by(std::uint32_t cancel_number) noexcept {
   // The answers come in about the order of the questions: it is one of the first.
   for (io_op* op = cancel_sent_.first(); op; op = op->next_) {
-    if (reinterpret_cast<std::uintptr_t>(op) != address) continue;
-    if (!op->stopping()) return;
-    cancel_sent_.remove(*op);
-    op->state_ = io_op::state::cancel_queued;
-    return start_when_possible(*op);
+    if (op->cancel_number_ == cancel_number) return op;
   }
+  return nullptr;
+}
+
+/// The kernel has not found it, though it has not ended: what the kernel is about to try again, such as a connect to a
+/// full Unix listener, is in none of the places where it looks. That would wait on, for ever.
+void ring::ask_again_to_cancel(io_op& op) noexcept {
+  if (!op.stopping()) return;
+  cancel_sent_.remove(op);
+  op.state_ = io_op::state::cancel_queued;
+  start_when_possible(op);
 }
 
 /// The kernel has interrupted the thread that works on it, and its end should follow. Linux 6.1 loses that interruption
 /// at times (of 1,000 splices, 2 to 8), and the thread would wait on, for ever.
-void ring::was_interrupted(std::uintptr_t address) noexcept {
-  for (io_op* op = cancel_sent_.first(); op; op = op->next_) {
-    if (reinterpret_cast<std::uintptr_t>(op) != address) continue;
-    op->state_ = io_op::state::interrupted;
-    if (ask_again_at_ == time_point::max()) ask_again_at_ = now() + time_to_end;
-    return;
-  }
+void ring::was_interrupted(io_op& op) noexcept {
+  op.state_ = io_op::state::interrupted;
+  if (ask_again_at_ == time_point::max()) ask_again_at_ = now() + time_to_end;
 }
 
 /// For those that have had their time. Who is only slow, in a file system, is asked in vain.
@@ -336,7 +337,8 @@ void ring::fill_entry(io_op& op) noexcept {
     entry->opcode = IORING_OP_ASYNC_CANCEL;
     entry->fd = -1;
     entry->addr = address;
-    entry->user_data = address | cancel_answer;
+    op.cancel_number_ = ++cancels_;
+    entry->user_data = std::uint64_t{op.cancel_number_} << 1 | cancel_answer;
     op.state_ = io_op::state::cancel_sent;
     cancel_sent_.append(op);
   }
@@ -393,9 +395,10 @@ void ring::collect() noexcept {
     store(arrays_.cq_head, ++head);
     ++statistics_.completions;
     if (tag & cancel_answer) {
-      const auto target = static_cast<std::uintptr_t>(tag & ~cancel_answer);
-      if (result == -ENOENT) ask_again_to_cancel(target);
-      if (result == -EALREADY) was_interrupted(target);
+      if (result != -ENOENT && result != -EALREADY) continue;
+      io_op* const target = asked_by(static_cast<std::uint32_t>(tag >> 1));
+      if (target && result == -ENOENT) ask_again_to_cancel(*target);
+      if (target && result == -EALREADY) was_interrupted(*target);
       continue;
     }
     auto& op = *reinterpret_cast<io_op*>(static_cast<std::uintptr_t>(tag));

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -200,7 +201,11 @@ class hasty_kernel final : public support::forwarding_kernel {
     const rm::ring_arrays& all = arrays();
     for (unsigned index = 0; index < to_submit; ++index) {
       const io_uring_sqe& entry = all.sqes[(*all.sq_head + index) & (all.sq_entries - 1)];
-      if (entry.opcode != IORING_OP_ASYNC_CANCEL) in_flight_.insert(entry.user_data);
+      if (entry.opcode == IORING_OP_ASYNC_CANCEL) {
+        targets_[entry.user_data] = entry.addr;
+      } else {
+        in_flight_.insert(entry.user_data);
+      }
     }
     const unsigned before = *all.cq_tail;
     const int result = forwarding_kernel::enter(to_submit, wait, timeout);
@@ -211,18 +216,19 @@ class hasty_kernel final : public support::forwarding_kernel {
  private:
   void look_at(io_uring_cqe& entry) {
     if ((entry.user_data & 1) != 0) {
-      const __u64 target = entry.user_data & ~__u64{1};
+      const __u64 target = targets_[entry.user_data];
       if (in_flight_.erase(target) == 0) return;
       taken_.insert(target);
       entry.user_data = target;
       entry.res = -ECANCELED;
     } else if (taken_.erase(entry.user_data) != 0 && !in_flight_.contains(entry.user_data)) {
-      entry.user_data = 1;  // somebody's who is not there any more
+      entry.user_data = 1;  // that of a cancel that there was not
       entry.res = 0;
     } else {
       in_flight_.erase(entry.user_data);
     }
   }
+  std::map<__u64, __u64> targets_;  ///< of each cancel, by its own user_data
   std::set<__u64> in_flight_;
   std::set<__u64> taken_;
 };
