@@ -29,7 +29,7 @@ void reset_on_close(const rm::tcp_stream& stream) {
   support::checked(::setsockopt(stream.native_handle(), SOL_SOCKET, SO_LINGER, &none, sizeof none), "SO_LINGER");
 }
 
-rm::task<> echo(rm::tcp_stream peer) {
+rm::task<> echo_peer(rm::tcp_stream peer) {
   std::array<std::byte, 64> buffer;
   while (const std::size_t n = co_await peer.read_some(buffer)) co_await peer.write_all(std::span(buffer).first(n));
 }
@@ -111,7 +111,7 @@ TEST_CASE("a peer that is stopped holds up its own write and nobody else, and a 
       rm::duration slowest{};
       int rounds = 0;
       co_await all.run([&]() -> rm::task<> {
-        all.start([&]() -> rm::task<> { co_await echo(co_await listener.accept()); });
+        all.start([&]() -> rm::task<> { co_await echo_peer(co_await listener.accept()); });
         rm::tcp_stream client = co_await connect_to(listener);
         bool cut = false;
         all.start([&]() -> rm::task<> {

@@ -24,7 +24,7 @@ using support::on_each_kernel_and_simulated;
 
 namespace {
 
-std::string text_of(const rm::lease& what) {
+std::string text_in(const rm::lease& what) {
   return std::string(reinterpret_cast<const char*>(what.bytes().data()), what.size());
 }
 
@@ -39,7 +39,7 @@ TEST_CASE("a lease holds what was sent, is empty at the end of the stream, and g
     co_await both.client.write_all("hello");
     {
       const rm::lease got = co_await both.server.read_lease();
-      CHECK(text_of(got) == "hello");
+      CHECK(text_in(got) == "hello");
       CHECK(lent() == 1);
     }
     CHECK(lent() == 0);
@@ -67,7 +67,7 @@ TEST_CASE("more than a buffer holds comes in several leases, in order and with n
         const rm::lease part = co_await both.server.read_lease();
         if (part.empty()) break;
         CHECK(part.size() <= 1000);
-        got += text_of(part);
+        got += text_in(part);
       }
       CHECK(got == sent);
     };
@@ -87,7 +87,7 @@ TEST_CASE("when all buffers are lent, a read gets memory of its own") {
     while (bytes < 2000) {
       kept.push_back(co_await both.server.read_lease());
       REQUIRE(!kept.back().empty());
-      CHECK(text_of(kept.back()) == std::string(kept.back().size(), 'x'));
+      CHECK(text_in(kept.back()) == std::string(kept.back().size(), 'x'));
       bytes += kept.back().size();
     }
     CHECK(kept.size() == 20);
@@ -103,7 +103,7 @@ TEST_CASE("when all buffers are lent, a read gets memory of its own") {
     for (int i = 0; i < 20; ++i) {
       co_await both.client.write_all("again");
       const rm::lease got = co_await both.server.read_lease();
-      CHECK(text_of(got) == "again");
+      CHECK(text_in(got) == "again");
     }
   });
 }
@@ -116,7 +116,7 @@ TEST_CASE("a read with a lease that is cancelled takes no bytes, and one that ha
     CHECK(!nothing);
     co_await both.client.write_all("later");
     const rm::lease got = co_await both.server.read_lease();
-    CHECK(text_of(got) == "later");
+    CHECK(text_in(got) == "later");
 
     // Bytes come at about the time of the cancel: the task gets them, or the next one does.
     for (int turns = 0; turns < 6; ++turns) {
@@ -125,7 +125,7 @@ TEST_CASE("a read with a lease that is cancelled takes no bytes, and one that ha
       co_await group.run([&]() -> rm::task<> {
         group.start([&]() -> rm::task<> {
           const rm::lease part = co_await both.server.read_lease();
-          taken = text_of(part);
+          taken = text_in(part);
         });
         co_await rm::yield();
         co_await both.client.write_all("raced");
@@ -134,7 +134,7 @@ TEST_CASE("a read with a lease that is cancelled takes no bytes, and one that ha
       });
       if (taken.empty()) {
         const rm::lease part = co_await both.server.read_lease();
-        taken = text_of(part);
+        taken = text_in(part);
       }
       CHECK(taken == "raced");
     }

@@ -65,7 +65,7 @@ class cell {
   bool went_on = false;
 };
 
-rm::task<> turns(int count) {
+rm::task<> wait_turns(int count) {
   for (int i = 0; i < count; ++i) {
     support::plain::take_a_moment();
     co_await rm::yield();
@@ -73,7 +73,7 @@ rm::task<> turns(int count) {
 }
 
 /// Until the kernel has `here`'s operation, and has begun it.
-rm::task<> in_flight() { co_await turns(5); }
+rm::task<> in_flight() { co_await wait_turns(5); }
 
 /// Until the operation has ended, whatever its task has been told of it.
 rm::task<> ended(const cell& here) {
@@ -177,7 +177,7 @@ TEST_CASE("io cancel matrix: before the start, and the kernel never hears of it"
       group.cancel();
       co_await here.wait();
     });
-    co_await rm::shield(turns(3));
+    co_await rm::shield(wait_turns(3));
     CHECK(rm::ring::current().statistics().submitted == submitted_before);
   };
   for_each_subject(moment, [](const cell& here) { CHECK_FALSE(here.has_ended()); });
@@ -203,7 +203,7 @@ TEST_CASE("io cancel matrix: in flight, and the task is unwound") {
     CAPTURE(turns_before);
     const auto moment = [&](cell& here, rm::nursery& group) -> rm::task<> {
       group.start([&] { return here.wait(); });
-      co_await turns(turns_before);
+      co_await wait_turns(turns_before);
       group.cancel();
     };
     for_each_subject(moment, [](const cell& here) {
@@ -220,7 +220,7 @@ TEST_CASE("io cancel matrix: as it completes, and one of the two wins") {
       group.start([&] { return here.wait(); });
       co_await in_flight();
       if (here.can_complete()) here.subject.complete();
-      co_await turns(turns_between);
+      co_await wait_turns(turns_between);
       group.cancel();
     };
     for_each_subject(moment, [](const cell& here) { CHECK_FALSE(here.error); });
@@ -234,7 +234,7 @@ TEST_CASE("io cancel matrix: right before it completes, and one of the two wins"
       group.start([&] { return here.wait(); });
       co_await in_flight();
       group.cancel();
-      co_await rm::shield(turns(turns_between));
+      co_await rm::shield(wait_turns(turns_between));
       if (here.can_complete()) here.subject.complete();
     };
     for_each_subject(moment, [](const cell& here) { CHECK_FALSE(here.error); });
@@ -250,7 +250,7 @@ TEST_CASE("io cancel matrix: between its completion and its task, and the result
     // This task is in front of the other in the queue: it sees the completion first.
     const rm::ring& ring = rm::ring::current();
     const auto completions_before = ring.statistics().completions;
-    while (ring.statistics().completions == completions_before && !here.has_ended()) co_await turns(1);
+    while (ring.statistics().completions == completions_before && !here.has_ended()) co_await wait_turns(1);
     CHECK_FALSE(here.has_ended());
     group.cancel();
   };
@@ -302,7 +302,7 @@ TEST_CASE("io cancel matrix: its handle is closed, and its task is told") {
       if (!here.subject.close) co_return;
       group.start([&] { return here.wait(); });
       co_await rm::yield();  // it starts
-      co_await turns(turns_before);
+      co_await wait_turns(turns_before);
       close(here);
       co_await ended(here);
       group.cancel();
@@ -322,7 +322,7 @@ TEST_CASE("io cancel matrix: its handle is closed as it completes") {
       group.start([&] { return here.wait(); });
       co_await in_flight();
       if (here.can_complete()) here.subject.complete();
-      co_await turns(turns_between);
+      co_await wait_turns(turns_between);
       close(here);
       co_await ended(here);
       group.cancel();
@@ -366,7 +366,7 @@ TEST_CASE("io cancel matrix: by the shutdown of the loop") {
         const auto root = [&]() -> rm::task<> {
           here = std::make_unique<cell>(support::all_io_subjects()[index]());
           rm::loop::current().detach([&] { return here->wait(); });
-          co_await turns(turns_before);
+          co_await wait_turns(turns_before);
         };
         rm::run_on(factory.make(), root());
         CAPTURE(here->subject.name);

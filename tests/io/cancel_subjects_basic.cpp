@@ -121,7 +121,7 @@ class full_listener {
   rm::fd second = client_of(listener);
 };
 
-class open_file {
+class open_descriptor {
  public:
   scratch directory;
   std::string path = empty_file_at(directory / "file");
@@ -160,13 +160,13 @@ io_subject_list basic_subjects() {
       ending<open_listener>("connect", [](open_listener& here) { return connect(here.listener); }),
       waiting<full_listener>(
           "connect in vain", [](full_listener& here) { return connect(here.listener); }, nullptr),
-      ending<open_file>(
-          "read a file", [](open_file& here) { return read_at_start(here.file); },
-          [](open_file& here) { here.file.reset(); }),
-      ending<open_file>(
-          "write a file", [](open_file& here) { return write_at_start(here.file); },
-          [](open_file& here) { here.file.reset(); }),
-      ending<open_file>("open", [](open_file& here) { return open(here.path); }),
+      ending<open_descriptor>(
+          "read a file", [](open_descriptor& here) { return read_at_start(here.file); },
+          [](open_descriptor& here) { here.file.reset(); }),
+      ending<open_descriptor>(
+          "write a file", [](open_descriptor& here) { return write_at_start(here.file); },
+          [](open_descriptor& here) { here.file.reset(); }),
+      ending<open_descriptor>("open", [](open_descriptor& here) { return open(here.path); }),
   };
   if (rm::ring::current().backend().supports(rm::futex_wait_op::opcode)) {
     all.push_back(waiting<futex_word>(

@@ -72,14 +72,14 @@ class awaited_signal {
   std::optional<rm::signal_set> signals{std::in_place, std::initializer_list<int>{SIGWINCH}};
 };
 
-class empty_pipe {
+class empty_ends {
  public:
   ends pipe = ends::of_pipe();
 };
 
-class full_pipe {
+class full_ends {
  public:
-  full_pipe() { fill(pipe.right); }
+  full_ends() { fill(pipe.right); }
   ends pipe = ends::of_pipe();
 };
 
@@ -134,19 +134,19 @@ io_subject_list readiness_subjects() {
       waiting<awaited_signal>(
           "signal_set::next", [](awaited_signal& here) -> rm::task<> { co_await here.signals->next(); },
           [](awaited_signal&) { plain::raise(SIGWINCH); }, [](awaited_signal& here) { here.signals.reset(); }),
-      waiting<empty_pipe>(
-          "readable", [](empty_pipe& here) -> rm::task<> { co_await rm::readable(here.pipe.left); },
-          [](empty_pipe& here) { write_text(here.pipe.right, "x"); }, [](empty_pipe& here) { here.pipe.left.reset(); }),
-      waiting<empty_pipe>(
-          "readable by number", [](empty_pipe& here) -> rm::task<> { co_await rm::readable(here.pipe.left.number()); },
-          [](empty_pipe& here) { write_text(here.pipe.right, "x"); }),
-      waiting<full_pipe>(
-          "writable", [](full_pipe& here) -> rm::task<> { co_await rm::writable(here.pipe.right); },
-          [](full_pipe& here) { drain(here.pipe.left); }, [](full_pipe& here) { here.pipe.right.reset(); }),
-      waiting<full_pipe>(
+      waiting<empty_ends>(
+          "readable", [](empty_ends& here) -> rm::task<> { co_await rm::readable(here.pipe.left); },
+          [](empty_ends& here) { write_text(here.pipe.right, "x"); }, [](empty_ends& here) { here.pipe.left.reset(); }),
+      waiting<empty_ends>(
+          "readable by number", [](empty_ends& here) -> rm::task<> { co_await rm::readable(here.pipe.left.number()); },
+          [](empty_ends& here) { write_text(here.pipe.right, "x"); }),
+      waiting<full_ends>(
+          "writable", [](full_ends& here) -> rm::task<> { co_await rm::writable(here.pipe.right); },
+          [](full_ends& here) { drain(here.pipe.left); }, [](full_ends& here) { here.pipe.right.reset(); }),
+      waiting<full_ends>(
           "readable_or_writable",
-          [](full_pipe& here) -> rm::task<> { co_await rm::readable_or_writable(here.pipe.right); },
-          [](full_pipe& here) { drain(here.pipe.left); }, [](full_pipe& here) { here.pipe.right.reset(); }),
+          [](full_ends& here) -> rm::task<> { co_await rm::readable_or_writable(here.pipe.right); },
+          [](full_ends& here) { drain(here.pipe.left); }, [](full_ends& here) { here.pipe.right.reset(); }),
       waiting_in_steps<unset_timer>(
           "deadline_timer::wait", [](unset_timer& here) -> rm::task<> { co_await here.timer.wait(); },
           [](unset_timer& here) { here.timer.set_after(0s); }),

@@ -92,7 +92,7 @@ class connection_that_spoke : public connection {
 };
 
 /// With something in it.
-rm::file file_at(const std::string& path, std::size_t size = 4096) {
+rm::file filled_file(const std::string& path, std::size_t size = 4096) {
   make_file(path, std::string(size, 'x'));
   return rm::file(rm::fd(checked(plain::open(path), "open")));
 }
@@ -142,19 +142,19 @@ rm::task<> send_without_copy(two_tcp_ends& here, std::size_t size) {
   co_await here.near.write_all_zero_copy(bytes);
 }
 
-/// A file, and no way to send all of it: Linux 6.1 puts up to 17 pages into a Unix socket that has no room. An empty one
-/// takes it whole.
+/// A file, and no way to send all of it: Linux 6.1 puts up to 17 pages into a Unix socket that has no room. An empty
+/// one takes it whole.
 class file_to_send : public full_connection {
  public:
   const std::size_t too_much = simulated_kernel_here() ? 40 << 10 : 128 << 10;
   scratch directory;
-  rm::file file = file_at(directory / "file", too_much);
+  rm::file file = filled_file(directory / "file", too_much);
 };
 
 class file_to_splice : public full_pipe {
  public:
   scratch directory;
-  rm::file file = file_at(directory / "file");
+  rm::file file = filled_file(directory / "file");
 };
 
 /// Nothing comes.
@@ -174,13 +174,13 @@ class two_connections {
 };
 
 constexpr auto speak = [](auto& here) { write_text(here.writer.handle(), "a line\n"); };
-constexpr auto make_room = [](auto& here) { drain(here.reader.handle()); };
-constexpr auto end = [](auto& here) { here.writer.close(); };
+constexpr auto make_room_in_pipe = [](auto& here) { drain(here.reader.handle()); };
+constexpr auto end_pipe = [](auto& here) { here.writer.close(); };
 constexpr auto close_reader = [](auto& here) { here.reader.close(); };
 constexpr auto close_writer = [](auto& here) { here.writer.close(); };
-constexpr auto answer = [](auto& here) { write_text(here.far.handle(), "x"); };
+constexpr auto answer_stream = [](auto& here) { write_text(here.far.handle(), "x"); };
 constexpr auto make_room_in_peer = [](auto& here) { drain(here.far.handle()); };
-constexpr auto close_near = [](auto& here) { here.near.close(); };
+constexpr auto close_near_stream = [](auto& here) { here.near.close(); };
 
 constexpr auto read_pipe = [](auto& here) -> rm::task<> {
   std::array<std::byte, 16> buffer;
@@ -196,7 +196,7 @@ io_subject_list pipe_subjects() {
   io_subject_list all = {
       waiting<empty_pipe>("pipe_reader::read_some", read_pipe, speak, close_reader),
       waiting_in_steps<empty_pipe_of_others>("read a pipe of others", read_pipe, speak, close_reader),
-      waiting_in_steps<full_pipe>("pipe_writer::write_all", write_pipe, make_room, close_writer),
+      waiting_in_steps<full_pipe>("pipe_writer::write_all", write_pipe, make_room_in_pipe, close_writer),
       waiting<two_pipes>(
           "splice what has to come",
           [](two_pipes& here) -> rm::task<> {
@@ -214,14 +214,15 @@ io_subject_list pipe_subjects() {
           [](two_pipes& here) { drain(here.sink.reader.handle()); }, [](two_pipes& here) { here.sink.writer.close(); }),
       waiting<file_to_splice>(
           "splice a file",
-          [](file_to_splice& here) -> rm::task<> { co_await rm::splice(here.file, here.writer, most); }, make_room,
-          close_writer),
+          [](file_to_splice& here) -> rm::task<> { co_await rm::splice(here.file, here.writer, most); },
+          make_room_in_pipe, close_writer),
       waiting_in_steps<file_to_send>(
           "send_file", [](file_to_send& here) -> rm::task<> { co_await rm::send_file(here.near, here.file); },
-          make_room_in_peer, close_near),
+          make_room_in_peer, close_near_stream),
   };
   if (!simulated_kernel_here()) {  // which is never so old
-    all.push_back(waiting_in_steps<full_pipe_of_old>("write a pipe as of old", write_pipe, make_room, close_writer));
+    all.push_back(
+        waiting_in_steps<full_pipe_of_old>("write a pipe as of old", write_pipe, make_room_in_pipe, close_writer));
   }
   return all;
 }
@@ -231,7 +232,7 @@ io_subject_list connection_subjects() {
   return {
       waiting<connection>(
           "read_lease", [](connection& here) -> rm::task<> { const rm::lease got = co_await here.near.read_lease(); },
-          answer, close_near),
+          answer_stream, close_near_stream),
       waiting_in_steps<connection_that_spoke>(
           "read_lease when all are lent",
           [](connection_that_spoke& here) -> rm::task<> {
@@ -239,17 +240,17 @@ io_subject_list connection_subjects() {
             const rm::lease second = co_await here.near.read_lease();
           },
           [](connection_that_spoke& here) {
-            answer(here);
+            answer_stream(here);
             here.far.shutdown_write();  // the first may have taken the answer, too
           },
-          close_near),
+          close_near_stream),
       waiting_in_steps<full_connection>(
           "write_all of buffers",
           [](full_connection& here) -> rm::task<> {
             const std::array<rm::const_buffer, 2> parts = {rm::const_buffer("one"), rm::const_buffer("two")};
             co_await here.near.write_all(std::span<const rm::const_buffer>(parts));
           },
-          make_room_in_peer, close_near),
+          make_room_in_peer, close_near_stream),
       waiting_in_steps<full_connection>(
           "write_all of a stream's buffers",
           [](full_connection& here) -> rm::task<> {
@@ -257,24 +258,24 @@ io_subject_list connection_subjects() {
             const std::string two = "two";
             co_await rm::write_all(here.near, one, two);
           },
-          make_room_in_peer, close_near),
+          make_room_in_peer, close_near_stream),
   };
 }
 
 io_subject_list zero_copy_subjects() {
   io_subject_list all = {
       ending<two_tcp_ends>(
-          "write_all_zero_copy", [](two_tcp_ends& here) { return send_without_copy(here, 4096); }, close_near),
+          "write_all_zero_copy", [](two_tcp_ends& here) { return send_without_copy(here, 4096); }, close_near_stream),
       waiting_in_steps<narrow_connection>(
           "write_all_zero_copy without room",
           [](narrow_connection& here) { return send_without_copy(here, narrow_connection::too_much); }, nullptr,
-          close_near),
+          close_near_stream),
   };
   if (!simulated_kernel_here()) {  // which copies
     all.push_back(waiting_in_steps<narrow_connection>(
         "write_all_zero_copy, of which the buffer is held",
         [](narrow_connection& here) { return send_without_copy(here, narrow_connection::accepted); },
-        [](narrow_connection& here) { here.read_all(); }, close_near));
+        [](narrow_connection& here) { here.read_all(); }, close_near_stream));
   }
   return all;
 }
@@ -302,7 +303,7 @@ io_subject_list buffered_subjects() {
             co_await writer.write("a line\n");
             co_await writer.flush();
           },
-          make_room, close_writer),
+          make_room_in_pipe, close_writer),
       waiting_in_steps<empty_pipe>(
           "read_exactly",
           [](empty_pipe& here) -> rm::task<> {
@@ -312,7 +313,7 @@ io_subject_list buffered_subjects() {
           speak, close_reader),
       waiting_in_steps<empty_pipe>(
           "read_to_end",
-          [](empty_pipe& here) -> rm::task<> { co_await rm::read_to_end(here.reader, std::size_t{4096}); }, end,
+          [](empty_pipe& here) -> rm::task<> { co_await rm::read_to_end(here.reader, std::size_t{4096}); }, end_pipe,
           close_reader),
   };
 }

@@ -24,7 +24,7 @@ using namespace std::chrono_literals;
 namespace {
 
 template <class Stream>
-rm::task<> write_and_end(Stream& to, std::string text) {
+rm::task<> write_whole(Stream& to, std::string text) {
   co_await to.write_all(text);
   to.shutdown_write();
 }
@@ -56,7 +56,7 @@ TEST_CASE("copy gives the number of bytes, whatever the sizes of pieces and buff
           ends.far.shutdown_write();
         };
         const auto all =
-            co_await rm::when_all(write_and_end(ends.client, text), copy(), rm::read_to_end(ends.server, 100));
+            co_await rm::when_all(write_whole(ends.client, text), copy(), rm::read_to_end(ends.server, 100));
         CHECK(std::get<2>(all) == text + "!");
       };
       support::run(body());
@@ -68,11 +68,11 @@ TEST_CASE("copy_both_ways passes on the end of one direction while the other goe
   auto body = []() -> rm::task<> {
     proxied ends;
     auto talk = [&]() -> rm::task<> {
-      co_await write_and_end(ends.client, "question");
+      co_await write_whole(ends.client, "question");
       const std::string question = co_await rm::read_to_end(ends.server, 100);  // the end has come through
       CHECK(question == "question");
       co_await rm::sleep_for(1h);
-      co_await write_and_end(ends.server, "a long answer");
+      co_await write_whole(ends.server, "a long answer");
       const std::string answer = co_await rm::read_to_end(ends.client, 100);
       CHECK(answer == "a long answer");
     };
@@ -157,7 +157,7 @@ TEST_CASE("a copy that ends in time is not delayed by its idle timeout, nor is o
     const rm::time_point start = rm::loop::current().now();
     for (const rm::duration limit : {rm::duration(10s), rm::duration::max()}) {
       proxied ends;
-      co_await write_and_end(ends.client, "abc");
+      co_await write_whole(ends.client, "abc");
       const std::uint64_t count = co_await rm::copy(ends.near, ends.far, rm::copy_options().idle_timeout(limit));
       CHECK(count == 3);
     }
@@ -208,7 +208,7 @@ TEST_CASE("over TCP: ten MiB go both ways through a proxy, ends included, and no
     const std::string there(10 << 20, 't');
     const std::string back(5 << 20, 'b');
     const auto options = rm::copy_options().idle_timeout(30s);
-    const auto all = co_await rm::when_all(write_and_end(client, there), write_and_end(server, back),
+    const auto all = co_await rm::when_all(write_whole(client, there), write_whole(server, back),
                                            rm::read_to_end(client, back.size()), rm::read_to_end(server, there.size()),
                                            rm::copy_both_ways(near, far, options));
     CHECK(std::get<2>(all) == back);
@@ -230,7 +230,7 @@ TEST_CASE("over TCP: a client that goes without reading its answer ends the prox
     client = rm::tcp_stream();
     auto send = [](rm::tcp_stream& to) -> rm::task<> {
       try {
-        co_await write_and_end(to, std::string(50 << 20, 'x'));
+        co_await write_whole(to, std::string(50 << 20, 'x'));
       } catch (const std::system_error&) {  // the proxy has closed
       }
     };

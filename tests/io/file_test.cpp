@@ -18,15 +18,13 @@
 
 namespace rm = ringmill;
 using namespace std::chrono_literals;
+using support::bytes_of;
 using support::contents_of;
 using support::on_each_kernel;
 using support::on_each_kernel_and_simulated;
 using support::scratch;
 
 namespace {
-
-std::span<std::byte> bytes_of(std::string& text) { return std::as_writable_bytes(std::span(text)); }
-std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 const rm::file_options for_writing = rm::file_options::write_only().create();
 const rm::file_options for_both = rm::file_options::read_write().create();

@@ -23,10 +23,10 @@ using support::scratch;
 
 namespace {
 
-const auto for_writing = rm::file_options::write_only().create().truncate();
+const auto for_rewriting = rm::file_options::write_only().create().truncate();
 
 rm::task<> write_file(std::string path, std::string text) {
-  rm::file to = co_await rm::file::open(std::move(path), for_writing);
+  rm::file to = co_await rm::file::open(std::move(path), for_rewriting);
   co_await to.write_all(text);
 }
 

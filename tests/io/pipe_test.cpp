@@ -21,11 +21,10 @@
 
 namespace rm = ringmill;
 using namespace std::chrono_literals;
+using support::bytes_of;
 using support::on_each_kernel;
 
 namespace {
-
-std::span<std::byte> bytes_of(std::string& text) { return std::as_writable_bytes(std::span(text)); }
 
 rm::task<std::string> read_to_end(rm::pipe_reader& from) {
   std::string text;

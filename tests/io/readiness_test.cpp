@@ -53,7 +53,7 @@ class foreign_pipe {
 
  private:
   void close_end(std::size_t which) {
-    if (ends_[which] >= 0) close(ends_[which]);
+    if (ends_[which] >= 0) ::close(ends_[which]);
     ends_[which] = -1;
   }
   std::array<int, 2> ends_{};

@@ -20,7 +20,7 @@ using support::ends;
 
 namespace {
 
-rm::task<> receive_a_byte(rm::fd& socket) {
+rm::task<> await_a_byte(rm::fd& socket) {
   std::array<std::byte, 1> buffer;
   co_await rm::receive_op(socket, buffer);
 }
@@ -47,7 +47,7 @@ TEST_CASE("a watch ends while more operations than the submission array holds wa
       {
         const watch until_here(both.right.number());
         co_await rm::yield();
-        for (int i = 0; i < 100; ++i) group.start(receive_a_byte, std::ref(both.left));
+        for (int i = 0; i < 100; ++i) group.start(await_a_byte, std::ref(both.left));
         co_await rm::yield();  // they start, none completes, and then the watch ends
       }
       group.cancel();
@@ -64,7 +64,7 @@ TEST_CASE("a host's loop hands over all operations at once, more than the submis
     rm::loop here(below);
     const rm::loop::attachment mine(here);
     constexpr int count = 100;
-    for (int i = 0; i < count; ++i) here.detach(receive_a_byte, std::ref(both.left));
+    for (int i = 0; i < count; ++i) here.detach(await_a_byte, std::ref(both.left));
     here.run_once(rm::time_point::min());
     here.run_once(rm::time_point::min());
     // The host goes to sleep now: nothing calls it back before something has happened.

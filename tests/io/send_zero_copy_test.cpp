@@ -43,14 +43,14 @@ class narrow_connection {
 };
 
 /// What was read until the end, and the error if there was one.
-class outcome {
+class read_result {
  public:
   std::string text;
   std::error_code error;
 };
 
-rm::task<outcome> read_all(rm::tcp_stream& from) {
-  outcome got;
+rm::task<read_result> read_all(rm::tcp_stream& from) {
+  read_result got;
   std::string buffer(65536, '\0');
   try {
     while (const std::size_t n = co_await from.read_some(std::as_writable_bytes(std::span(buffer)))) {
@@ -104,7 +104,7 @@ TEST_CASE("a send without a copy: all bytes arrive, and the buffer may be used a
       support::connected both;
       co_await support::make_connection(both);
       rm::nursery children;
-      outcome got;
+      read_result got;
       co_await children.run([&]() -> rm::task<> {
         children.start([&]() -> rm::task<> { got = co_await read_all(both.server); });
         std::string buffer(size, 'a');
@@ -170,7 +170,7 @@ TEST_CASE("a send without a copy that is cancelled while the peer does not read 
       });
       CHECK(rm::ring::current().in_flight() == 0);
       buffer.assign(size, 'b');
-      const outcome got = co_await read_all(both.server);
+      const read_result got = co_await read_all(both.server);
       CHECK(got.text.size() < size);
       CHECK(has_only(got.text, 'a'));
       CHECK(got.error == std::errc::connection_reset);
@@ -184,7 +184,7 @@ TEST_CASE("a task that reads from a connection which a cancelled send without a 
     narrow_connection both;
     co_await both.make();
     const std::string buffer(narrow_connection::held, 'a');
-    outcome got;
+    read_result got;
     rm::nursery readers;
     co_await readers.run([&]() -> rm::task<> {
       readers.start([&]() -> rm::task<> { got = co_await read_all(both.client); });
@@ -236,7 +236,7 @@ TEST_CASE("closing the handle of a send without a copy ends it, and blocks for n
         buffer.assign(size, 'b');
       });
       CHECK(error == std::errc::operation_canceled);
-      const outcome got = co_await read_all(both.server);
+      const read_result got = co_await read_all(both.server);
       CHECK(has_only(got.text, 'a'));
       CHECK(got.error == std::errc::connection_reset);
     }
@@ -299,7 +299,7 @@ TEST_CASE("where the kernel knows no send without a copy, it comes back as soon 
     co_await rm::with_timeout(10s, both.client.write_all_zero_copy(buffer));  // the peer has not read
     buffer.assign(buffer.size(), 'b');
     both.client.shutdown_write();
-    const outcome got = co_await read_all(both.server);
+    const read_result got = co_await read_all(both.server);
     const bool is_right = got.text == std::string(narrow_connection::held, 'a');
     CHECK(is_right);
   };

@@ -20,13 +20,13 @@ using namespace std::chrono_literals;
 
 namespace {
 
-rm::task<> wait_long() { co_await rm::sleep_for(1min); }
+rm::task<> sleep_a_minute() { co_await rm::sleep_for(1min); }
 
 rm::task<> beside_a_sleeper(bool twice) {
   const rm::signal_dump dump(SIGUSR1);
   rm::nursery both;
   co_await both.run([&]() -> rm::task<> {
-    both.start(wait_long);
+    both.start(sleep_a_minute);
     co_await rm::sleep_for(1ms);
     kill(getpid(), SIGUSR1);
     co_await rm::sleep_for(20ms);
@@ -42,7 +42,7 @@ TEST_CASE("the signal prints the task tree to standard error, and the program go
   const std::string said = output_of([] { rm::run(beside_a_sleeper(false)); });
   contains(said, "it lived, and exited with 0\n");
   contains(said, "ringmill: the tasks of this loop\n- ");
-  contains(support::line_with(said, "wait_long"), ": sleep_for, 59.");
+  contains(support::line_with(said, "sleep_a_minute"), ": sleep_for, 59.");
   contains(said, "nursery of 2");
 }
 

@@ -26,7 +26,7 @@ using support::scratch;
 
 namespace {
 
-rm::task<std::string> read_to_end(rm::tcp_stream& stream) {
+rm::task<std::string> read_whole(rm::tcp_stream& stream) {
   std::string text;
   std::string buffer(65536, '\0');
   while (const std::size_t n = co_await stream.read_some(std::as_writable_bytes(std::span(buffer)))) {
@@ -70,7 +70,7 @@ TEST_CASE("a file is sent whole, or the part that was asked for") {
       connected both;
       co_await make_connection(both);
       const auto results = co_await rm::with_timeout(
-          20s, rm::when_all(send_and_close(both.client, from, offset, count), read_to_end(both.server)));
+          20s, rm::when_all(send_and_close(both.client, from, offset, count), read_whole(both.server)));
       CHECK(std::get<0>(results) == std::get<1>(results).size());
       co_return std::get<1>(results);
     };

@@ -19,17 +19,17 @@
 
 #include "../support/kernels.hpp"
 #include "../support/run.hpp"
+#include "../support/text.hpp"
 
 namespace rm = ringmill;
 using rm::testing::connected_streams;
 using rm::testing::memory_options;
+using support::bytes_of;
 using namespace std::chrono_literals;
 
 static_assert(rm::gathering_stream<rm::tcp_stream> && !rm::gathering_stream<rm::testing::memory_stream>);
 
 namespace {
-
-std::span<std::byte> bytes_of(std::string& text) { return std::as_writable_bytes(std::span(text)); }
 
 template <class Stream>
 rm::task<> write_and_end(Stream& to, std::string text) {

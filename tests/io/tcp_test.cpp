@@ -23,12 +23,12 @@ using support::on_each_kernel_and_simulated;
 
 namespace {
 
-rm::task<> echo(rm::tcp_stream peer) {
+rm::task<> echo_back(rm::tcp_stream peer) {
   std::array<std::byte, 4096> buffer;
   while (const std::size_t n = co_await peer.read_some(buffer)) co_await peer.write_all(std::span(buffer).first(n));
 }
 
-rm::task<std::string> read_to_end(rm::tcp_stream& stream) {
+rm::task<std::string> read_whole_stream(rm::tcp_stream& stream) {
   std::string text;
   std::array<char, 65536> buffer;
   while (const std::size_t n = co_await stream.read_some(std::as_writable_bytes(std::span(buffer)))) {
@@ -37,7 +37,7 @@ rm::task<std::string> read_to_end(rm::tcp_stream& stream) {
   co_return text;
 }
 
-rm::task<> write_and_close(rm::tcp_stream& stream, const std::string& text) {
+rm::task<> write_then_close(rm::tcp_stream& stream, const std::string& text) {
   co_await stream.write_all(text);
   stream.shutdown_write();
 }
@@ -57,7 +57,7 @@ TEST_CASE("fifty clients are echoed side by side") {
     rm::nursery server;
     co_await server.run([&]() -> rm::task<> {
       server.start([&]() -> rm::task<> {
-        for (;;) server.start(echo, co_await listener.accept());
+        for (;;) server.start(echo_back, co_await listener.accept());
       });
       std::vector<rm::task<>> clients;
       for (int i = 0; i < 50; ++i) {
@@ -87,7 +87,7 @@ TEST_CASE("ten MiB arrive whole, whatever the kernel splits") {
     co_await make_connection(both);
     std::string text(10 << 20, 'x');
     for (std::size_t i = 0; i < text.size(); i += 4093) text[i] = static_cast<char>('a' + i % 26);
-    const auto results = co_await rm::when_all(write_and_close(both.client, text), read_to_end(both.server));
+    const auto results = co_await rm::when_all(write_then_close(both.client, text), read_whole_stream(both.server));
     CHECK(std::get<1>(results) == text);
   });
 }

@@ -8,21 +8,21 @@
 #include <string>
 #include <string_view>
 
-using ringmill::url;
+namespace rm = ringmill;
 using namespace std::string_view_literals;
 
 namespace {
 
 /// What `input` is serialised to, "failure" if it is refused.
 std::string href(std::string_view input, std::string_view base = {}) {
-  std::optional<url> parsed_base;
+  std::optional<rm::url> parsed_base;
   if (!base.empty()) {
-    parsed_base = url::parse(base);
+    parsed_base = rm::url::parse(base);
     if (!parsed_base) return "bad base";
   }
-  const auto parsed = url::parse(input, parsed_base ? &*parsed_base : nullptr);
+  const auto parsed = rm::url::parse(input, parsed_base ? &*parsed_base : nullptr);
   if (!parsed) return "failure";
-  const auto again = url::parse(parsed->href());
+  const auto again = rm::url::parse(parsed->href());
   REQUIRE(again);
   CHECK(*again == *parsed);
   return parsed->href();
@@ -400,7 +400,7 @@ TEST_CASE("only a fragment can be resolved against an opaque path") {
 }
 
 TEST_CASE("the components of a URL can be taken apart") {
-  const auto full = url::parse("https://us%20er:pa:ss@Example.com:8443/a/b?c=d#e");
+  const auto full = rm::url::parse("https://us%20er:pa:ss@Example.com:8443/a/b?c=d#e");
   REQUIRE(full);
   CHECK(full->scheme() == "https");
   CHECK(full->username() == "us%20er");
@@ -420,7 +420,7 @@ TEST_CASE("the components of a URL can be taken apart") {
 }
 
 TEST_CASE("components that are absent are told from those that are empty") {
-  const auto bare = url::parse("http://[::1]");
+  const auto bare = rm::url::parse("http://[::1]");
   REQUIRE(bare);
   CHECK(bare->username().empty());
   CHECK(bare->password().empty());
@@ -432,7 +432,7 @@ TEST_CASE("components that are absent are told from those that are empty") {
   CHECK(bare->request_target() == "/");
   CHECK(bare->without_fragment() == *bare);
 
-  const auto empty = url::parse("file:///?#");
+  const auto empty = rm::url::parse("file:///?#");
   REQUIRE(empty);
   CHECK(empty->has_host());
   CHECK(empty->host().empty());
@@ -443,32 +443,32 @@ TEST_CASE("components that are absent are told from those that are empty") {
   CHECK(empty->without_fragment().href() == "file:///?");
   CHECK_FALSE(empty->without_fragment().fragment());
 
-  const auto mail = url::parse("mailto:a@b");
+  const auto mail = rm::url::parse("mailto:a@b");
   REQUIRE(mail);
   CHECK_FALSE(mail->has_host());
   CHECK(mail->has_opaque_path());
   CHECK_FALSE(mail->is_special());
   CHECK(mail->path() == "a@b");
 
-  CHECK(url::parse("foo:/.//a")->path() == "//a");
+  CHECK(rm::url::parse("foo:/.//a")->path() == "//a");
 }
 
 TEST_CASE("origins are tuples of scheme, host and port, or null") {
-  CHECK(url::parse("http://u@h:80/x")->origin() == "http://h");
-  CHECK(url::parse("wss://h:1/x")->origin() == "wss://h:1");
-  CHECK(url::parse("blob:https://h:444/id")->origin() == "https://h:444");
+  CHECK(rm::url::parse("http://u@h:80/x")->origin() == "http://h");
+  CHECK(rm::url::parse("wss://h:1/x")->origin() == "wss://h:1");
+  CHECK(rm::url::parse("blob:https://h:444/id")->origin() == "https://h:444");
   for (const char* opaque : {"file:///x", "foo://h/", "mailto:a", "blob:ftp://h/", "blob:blob:http://h/", "blob:x"})
-    CHECK(url::parse(opaque)->origin() == "null");
+    CHECK(rm::url::parse(opaque)->origin() == "null");
 }
 
 TEST_CASE("input and result are at most 64 KiB long") {
   const std::string start = "http://h/";
-  CHECK(href(start + std::string(url::max_length - start.size(), 'a')) != "failure");
-  CHECK(href(start + std::string(url::max_length - start.size() + 1, 'a')) == "failure");
-  CHECK(href(start + std::string(url::max_length / 3, ' ') + "a") == "failure");
-  const auto base = url::parse(start + std::string(url::max_length - start.size() - 1, 'a') + "/");
+  CHECK(href(start + std::string(rm::url::max_length - start.size(), 'a')) != "failure");
+  CHECK(href(start + std::string(rm::url::max_length - start.size() + 1, 'a')) == "failure");
+  CHECK(href(start + std::string(rm::url::max_length / 3, ' ') + "a") == "failure");
+  const auto base = rm::url::parse(start + std::string(rm::url::max_length - start.size() - 1, 'a') + "/");
   REQUIRE(base);
-  CHECK_FALSE(url::parse("a", &*base));
+  CHECK_FALSE(rm::url::parse("a", &*base));
   CHECK(href("http://" + std::string(60000, '@') + "h") == "failure");  // each becomes three bytes
   CHECK(href("http://h" + std::string(60000, '/') + "..") != "failure");
   CHECK(href("http://" + std::string(60000, '1') + "/") == "failure");
@@ -487,12 +487,12 @@ TEST_CASE("random text never crashes the parser, and what it accepts it accepts 
   for (int round = 0; round < 100'000; ++round) {
     std::string input;
     for (std::size_t length = 1 + below(9); length > 0; --length) input += pieces[below(std::size(pieces))];
-    const auto base = url::parse(bases[below(std::size(bases))]);
-    const auto parsed = url::parse(input, below(2) == 0 ? &*base : nullptr);
+    const auto base = rm::url::parse(bases[below(std::size(bases))]);
+    const auto parsed = rm::url::parse(input, below(2) == 0 ? &*base : nullptr);
     if (!parsed) continue;
     ++accepted;
-    const auto again = url::parse(parsed->href());
-    const auto bare = url::parse(parsed->without_fragment().href());
+    const auto again = rm::url::parse(parsed->href());
+    const auto bare = rm::url::parse(parsed->without_fragment().href());
     if (!again || *again != *parsed || again->path() != parsed->path() || !bare || *bare != parsed->without_fragment())
       FAIL("not stable: " << input << " -> " << parsed->href());
   }

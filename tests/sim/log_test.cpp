@@ -134,10 +134,10 @@ void crash_again_and_again(sim::world& world, flaw left_out) {
   });
 }
 
-sim::options liveness(std::uint64_t seed) { return sim::options::swarm(seed).faults_until(20s).time_limit(30min); }
+sim::options crashing(std::uint64_t seed) { return sim::options::swarm(seed).faults_until(20s).time_limit(30min); }
 
 sim::sweep_report sweep(std::uint64_t seeds, flaw left_out) {
-  return sim::sweep(1, seeds, liveness, [left_out](sim::world& world) { crash_again_and_again(world, left_out); });
+  return sim::sweep(1, seeds, crashing, [left_out](sim::world& world) { crash_again_and_again(world, left_out); });
 }
 
 void is_found(flaw left_out) {

@@ -22,7 +22,7 @@ using disk = sim::memory_file_system;
 
 namespace {
 
-constexpr int seeds = 300;
+constexpr int most_seeds = 300;
 
 ringmill::duration no_time() { return ringmill::duration(0); }
 
@@ -54,7 +54,7 @@ void sync(disk& on, const std::string& path) { REQUIRE(opened(on, path, O_RDONLY
 template <class Body, class Look>
 std::set<std::string> outcomes(Body body, Look look) {
   std::set<std::string> all;
-  for (int seed = 1; seed <= seeds; ++seed) {
+  for (int seed = 1; seed <= most_seeds; ++seed) {
     disk on(&no_time);
     body(on);
     std::mt19937_64 random(static_cast<std::uint64_t>(seed));

@@ -63,7 +63,7 @@ rm::task<> call_now_and_then(sim::world& world) {
   }
 }
 
-program wake_lost(bool has_bug) {
+program worker_wake_lost(bool has_bug) {
   return [has_bug](sim::world& world) {
     sim::simulate_workers(world);
     world.wrap_kernels([has_bug](std::unique_ptr<rm::kernel> plain) {
@@ -198,7 +198,7 @@ sim::options alive(std::uint64_t seed) {
 
 }  // namespace
 
-TEST_CASE("a wake-up by a worker that is lost is found") { check_found(wake_lost, alive); }
+TEST_CASE("a wake-up by a worker that is lost is found") { check_found(worker_wake_lost, alive); }
 TEST_CASE("arguments that are overwritten before the worker has read them are found") {
   check_found(small_host_that<mistake::gives_arguments_back_early>, alive);
 }

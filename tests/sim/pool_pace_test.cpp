@@ -22,7 +22,7 @@ using namespace sim_tests;
 
 namespace {
 
-void demand(bool is_so, const char* otherwise) {
+void demand_that(bool is_so, const char* otherwise) {
   if (!is_so) throw std::logic_error(otherwise);
 }
 
@@ -36,7 +36,7 @@ int hang_at_50(int n) {
 /// Less than the shortest time that a pool waits for anything but its processes: 10 ms, after a shortage.
 constexpr auto most_for_a_crash = 5ms;
 
-rm::task<> crash_again_and_again(sim::host& machine) {
+rm::task<> crash_five_hundred_times(sim::host& machine) {
   const call_book book;
   rm::process_pool pool(rm::pool_options().workers(1).quarantine(rm::duration(0)));
   int descriptors = 0;
@@ -47,16 +47,16 @@ rm::task<> crash_again_and_again(sim::host& machine) {
     } catch (const rm::worker_crashed&) {
       has_crashed = true;
     }
-    demand(has_crashed, "a call that crashes has given a value");
+    demand_that(has_crashed, "a call that crashes has given a value");
     const int id = call_book::current().next_id();
     if (count % 50 == 0) {  // the next worker is there, and nothing is left of those before it
       const int answer = co_await rm::with_timeout(most_for_a_crash, pool.run<&square>(id, 0));
-      demand(answer == id * id, "a wrong value");
+      demand_that(answer == id * id, "a wrong value");
       if (count == 0) descriptors = machine.descriptors();
-      demand(machine.descriptors() == descriptors, "a crash has left descriptors open");
+      demand_that(machine.descriptors() == descriptors, "a crash has left descriptors open");
     }
   }
-  demand(pool.stats().crashes[11] == 500, "crashes are counted wrongly");
+  demand_that(pool.stats().crashes[11] == 500, "crashes are counted wrongly");
 }
 
 rm::task<> map_with_one_that_hangs() {
@@ -76,8 +76,8 @@ rm::task<> map_with_one_that_hangs() {
                                       }
                                     },
                                     how));
-  demand(right == 299, "a call has paid for another in its chunk");
-  demand(late == 1, "the call that hangs was not found");
+  demand_that(right == 299, "a call has paid for another in its chunk");
+  demand_that(late == 1, "the call that hangs was not found");
 }
 
 }  // namespace
@@ -86,7 +86,7 @@ TEST_CASE("each of five hundred crashes in a row takes no longer than its proces
   check_seeds("pool, crash after crash", 20, &no_faults, [](sim::world& world) {
     sim::simulate_workers(world);
     sim::host& machine = world.host("one");
-    machine.start(&crash_again_and_again, std::ref(machine));
+    machine.start(&crash_five_hundred_times, std::ref(machine));
   });
 }
 

@@ -1,4 +1,4 @@
-// Bytes as text; and looking for what a text should say: a failure shows the whole text.
+// Bytes as text, and text as bytes; and looking for what a text should say: a failure shows the whole text.
 #pragma once
 
 #include <doctest/doctest.h>
@@ -13,6 +13,10 @@ namespace support {
 inline std::string text_of(std::span<const std::byte> bytes) {
   return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
+
+/// A text as bytes.
+inline std::span<std::byte> bytes_of(std::string& text) { return std::as_writable_bytes(std::span(text)); }
+inline std::span<const std::byte> bytes_of(const std::string& text) { return std::as_bytes(std::span(text)); }
 
 /// Checks that `part` occurs in `text`.
 inline void contains(const std::string& text, const std::string& part) {
