@@ -49,7 +49,7 @@ void append_status_line(std::string& out, const response& message) {
 fields::fields(const fields& other) : text_size_(other.text_size_), size_(other.size_) {
   if (size_ == 0) return;
   capacity_ = static_cast<std::uint32_t>(text_size_ + size_ * sizeof(entry));
-  block_.reset(new char[capacity_]);
+  block_ = detail::block(capacity_);
   std::memcpy(block_.get(), other.block_.get(), text_size_);
   std::memcpy(block_.get() + text_size_, other.entry_at(size_ - 1), size_ * sizeof(entry));
 }
@@ -81,7 +81,7 @@ void fields::add(std::string_view name, std::string_view value) {
 void fields::add_checked(std::string_view name, std::string_view value) {
   const std::size_t line = name.size() + value.size() + 4;
   // Both may be views of this very list: what they look at has to stay until they are copied.
-  std::unique_ptr<char[]> before;
+  detail::block before;
   if (capacity_ - text_size_ - size_ * sizeof(entry) < line + sizeof(entry)) before = grow(line + sizeof(entry));
   const entry added{text_size_, static_cast<std::uint32_t>(name.size()), static_cast<std::uint32_t>(value.size())};
   std::memcpy(entry_at(size_), &added, sizeof added);
@@ -92,12 +92,12 @@ void fields::add_checked(std::string_view name, std::string_view value) {
 }
 
 /// Gives the block that it was in.
-std::unique_ptr<char[]> fields::grow(std::size_t more) {
+detail::block fields::grow(std::size_t more) {
   constexpr std::size_t least = 256;
   const std::size_t entries = size_ * sizeof(entry);
   const std::size_t wanted = std::max({least, text_size_ + entries + more, std::size_t{2} * capacity_});
   if (wanted > UINT32_MAX) throw std::length_error("http: more than 4 GiB of fields");
-  std::unique_ptr<char[]> larger(new char[wanted]);
+  detail::block larger(wanted);
   if (size_ > 0) {
     std::memcpy(larger.get(), block_.get(), text_size_);
     std::memcpy(larger.get() + wanted - entries, entry_at(size_ - 1), entries);

@@ -16,8 +16,8 @@
 #include <string_view>
 #include <utility>
 
+#include <ringmill/io/http/detail/block.hpp>
 #include <ringmill/runtime/config.hpp>
-#include <ringmill/runtime/detail/unique_ptr.hpp>
 
 namespace ringmill::http {
 
@@ -81,11 +81,11 @@ class RINGMILL_API fields {
     std::uint32_t value_size;
   };
   void add_checked(std::string_view name, std::string_view value);
-  std::unique_ptr<char[]> grow(std::size_t more);
+  detail::block grow(std::size_t more);
   void swap(fields& other) noexcept;
   char* entry_at(std::size_t index) const noexcept { return block_.get() + capacity_ - (index + 1) * sizeof(entry); }
 
-  std::unique_ptr<char[]> block_;  ///< the text grows from its beginning, entries from its end
+  detail::block block_;  ///< the text grows from its beginning, entries from its end
   std::uint32_t capacity_ = 0;
   std::uint32_t text_size_ = 0;
   std::uint32_t size_ = 0;

@@ -108,7 +108,7 @@ bool is_framing(std::string_view name) noexcept {
 }  // namespace
 
 server_connection::server_connection(const server& owner, tcp_stream peer)
-    : server_(owner), stream_(std::move(peer)), parser_(owner.options().limits()), buffer_(new char[buffer_size]) {}
+    : server_(owner), stream_(std::move(peer)), parser_(owner.options().limits()), buffer_(buffer_size) {}
 
 std::span<std::byte> server_connection::room() const noexcept {
   return std::as_writable_bytes(std::span(buffer_.get(), buffer_size));

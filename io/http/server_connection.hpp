@@ -6,11 +6,11 @@
 #include <span>
 #include <string>
 
+#include <ringmill/io/http/detail/block.hpp>
 #include <ringmill/io/http/detail/output.hpp>
 #include <ringmill/io/http/parser.hpp>
 #include <ringmill/io/http/server.hpp>
 #include <ringmill/io/tcp.hpp>
-#include <ringmill/runtime/detail/unique_ptr.hpp>
 #include <ringmill/runtime/driver.hpp>
 #include <ringmill/runtime/task.hpp>
 
@@ -48,7 +48,7 @@ class server_connection {
   const server& server_;
   tcp_stream stream_;
   request_parser parser_;
-  std::unique_ptr<char[]> buffer_;
+  block buffer_;
   std::size_t begin_ = 0;  ///< of the bytes in the buffer that wait for the parser
   std::size_t end_ = 0;
   // Of the request that is read.

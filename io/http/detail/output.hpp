@@ -1,13 +1,12 @@
 // Bytes on their way to a peer, as they are put together: room first, then plain copies into it.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <string_view>
 #include <utility>
 
-#include <ringmill/runtime/detail/unique_ptr.hpp>
+#include <ringmill/io/http/detail/block.hpp>
 
 namespace ringmill::http::detail {
 
@@ -21,6 +20,8 @@ inline char* put(char* to, std::string_view text) noexcept {
 class output {
  public:
   output() noexcept {}
+  output(const output&) = delete;
+  output& operator=(const output&) = delete;
 
   std::string_view text() const noexcept { return {bytes_.get(), size_}; }
   std::size_t size() const noexcept { return size_; }
@@ -37,19 +38,21 @@ class output {
   /// Keeps the memory, if it is no more than `most` bytes.
   void clear(std::size_t most) noexcept {
     size_ = 0;
-    if (capacity_ > most) *this = output();
+    if (capacity_ <= most) return;
+    bytes_ = block();
+    capacity_ = 0;
   }
 
  private:
   void grow(std::size_t more) {
-    const std::size_t wanted = std::max(size_ + more, 2 * capacity_);
-    std::unique_ptr<char[]> larger(new char[wanted]);
+    const std::size_t wanted = size_ + more > 2 * capacity_ ? size_ + more : 2 * capacity_;
+    block larger(wanted);
     if (size_ > 0) std::memcpy(larger.get(), bytes_.get(), size_);
     bytes_ = std::move(larger);
     capacity_ = wanted;
   }
 
-  std::unique_ptr<char[]> bytes_;
+  block bytes_;
   std::size_t size_ = 0;
   std::size_t capacity_ = 0;
 };
