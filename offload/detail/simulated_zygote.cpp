@@ -42,7 +42,7 @@ void simulated_zygote::run() {
   }
 }
 
-void simulated_zygote::tell(const zygote_message& message, objects descriptors) {
+void simulated_zygote::tell(const zygote_message& message, const objects& descriptors) {
   for (;;) {
     self_.step();
     if (self_.is_dying()) return;

@@ -25,7 +25,7 @@ class simulated_zygote {
     std::uint32_t generation;
   };
 
-  void tell(const zygote_message& message, objects descriptors = {});
+  void tell(const zygote_message& message, const objects& descriptors = {});
   /// False: there is none yet.
   bool receive(zygote_message& message, objects& descriptors);
   void spawn(const zygote_message& wanted, const objects& descriptors);
