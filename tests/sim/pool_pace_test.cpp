@@ -22,12 +22,6 @@ using namespace sim_tests;
 
 namespace {
 
-void demand_that(bool is_so, const char* otherwise) {
-  if (!is_so) throw std::logic_error(otherwise);
-}
-
-sim::options no_faults(std::uint64_t) { return sim::options(); }
-
 int hang_at_50(int n) {
   if (n == 50) sim::compute_for(1h);
   return n;
@@ -47,16 +41,16 @@ rm::task<> crash_five_hundred_times(sim::host& machine) {
     } catch (const rm::worker_crashed&) {
       has_crashed = true;
     }
-    demand_that(has_crashed, "a call that crashes has given a value");
+    demand(has_crashed, "a call that crashes has given a value");
     const int id = call_book::current().next_id();
     if (count % 50 == 0) {  // the next worker is there, and nothing is left of those before it
       const int answer = co_await rm::with_timeout(most_for_a_crash, pool.run<&square>(id, 0));
-      demand_that(answer == id * id, "a wrong value");
+      demand(answer == id * id, "a wrong value");
       if (count == 0) descriptors = machine.descriptors();
-      demand_that(machine.descriptors() == descriptors, "a crash has left descriptors open");
+      demand(machine.descriptors() == descriptors, "a crash has left descriptors open");
     }
   }
-  demand_that(pool.stats().crashes[11] == 500, "crashes are counted wrongly");
+  demand(pool.stats().crashes[11] == 500, "crashes are counted wrongly");
 }
 
 rm::task<> map_with_one_that_hangs() {
@@ -76,8 +70,8 @@ rm::task<> map_with_one_that_hangs() {
                                       }
                                     },
                                     how));
-  demand_that(right == 299, "a call has paid for another in its chunk");
-  demand_that(late == 1, "the call that hangs was not found");
+  demand(right == 299, "a call has paid for another in its chunk");
+  demand(late == 1, "the call that hangs was not found");
 }
 
 }  // namespace

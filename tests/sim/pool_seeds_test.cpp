@@ -24,10 +24,6 @@ using namespace sim_tests;
 
 namespace {
 
-void demand(bool is_so, const char* otherwise) {
-  if (!is_so) throw std::logic_error(otherwise);
-}
-
 /// Nothing hangs for ever: what stands still is killed.
 rm::call_options limited() { return rm::call_options().run_timeout(300ms); }
 

@@ -22,13 +22,7 @@ using namespace sim_tests;
 
 namespace {
 
-void demand(bool is_so, const char* otherwise) {
-  if (!is_so) throw std::logic_error(otherwise);
-}
-
 rm::time_point now() { return rm::loop::current().now(); }
-
-sim::options no_faults(std::uint64_t) { return sim::options(); }
 
 /// Twenty seeds of `body(pool)` on a machine with one worker, where nothing goes wrong.
 template <class Body>

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <functional>
 #include <optional>
+#include <stdexcept>
 #include <string>
 
 #include <ringmill/io/sim/search.hpp>
@@ -34,6 +35,13 @@ inline sim::options liveness(std::uint64_t seed) {
 }
 /// They never stop; what is checked has to hold all the same.
 inline sim::options safety(std::uint64_t seed) { return sim::options::swarm(seed); }
+/// There are none: what is shown is how long things take, in virtual time.
+inline sim::options no_faults(std::uint64_t) { return sim::options(); }
+
+/// In a simulated program, whose error is the run's; a CHECK would be counted for each seed.
+inline void demand(bool is_so, const char* otherwise) {
+  if (!is_so) throw std::logic_error(otherwise);
+}
 
 /// RINGMILL_SIM_SEEDS says how many instead of `count`. Prints how fast that was.
 inline void check_seeds(const char* name, std::uint64_t count, sim::options (*how)(std::uint64_t),
