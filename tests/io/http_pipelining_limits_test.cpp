@@ -91,9 +91,11 @@ TEST_CASE("pipelining: a client that sends requests for ever and reads nothing i
 TEST_CASE("pipelining: a client that sends requests for ever leaves others their turn") {
   on_each_kernel_and_simulated([]() -> rm::task<> {
     std::size_t greedy = 0;
+    rm::event has_begun;
     http::server server;
     server.route("GET", "/greedy", [&](http::request) -> rm::task<http::response> {
       ++greedy;
+      has_begun.set();
       co_return http::response(200, "");
     });
     std::size_t seen = 0;
@@ -119,7 +121,7 @@ TEST_CASE("pipelining: a client that sends requests for ever leaves others their
       group.start([&]() -> rm::task<> { return server.serve(listener); });
       group.start(send_much);
       rm::tcp_stream client = co_await rm::tcp_stream::connect(where);
-      while (greedy == 0) co_await rm::yield();
+      co_await has_begun.wait();
       std::size_t most = 0;
       for (int i = 0; i < 5; ++i) {
         const std::size_t before = greedy;
