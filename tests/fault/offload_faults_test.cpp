@@ -90,8 +90,9 @@ rm::task<> one_task(rm::process_pool& pool, int number, rm::duration patience, t
 
 constexpr int tasks_of_a_load = 64;
 
-/// A pool, many tasks at once, workers that are replaced meanwhile (so the zygote reaps some), and the end of the pool.
-rm::task<> load(tally& to, rm::duration patience) {
+/// A pool, many tasks at once, workers that are replaced meanwhile, and the end of the pool: not before `point` was hit,
+/// since a zygote that gets no processor reaps the replaced ones later.
+rm::task<> load(tally& to, rm::duration patience, const fault::armed_point& point) {
   constexpr std::size_t all_buffers = 128 * 1024;  // four at a time: the others wait for one
   rm::process_pool pool(
       rm::pool_options().workers(2).start_timeout(patience).quarantine(0ms).recycle_after_tasks(20).buffer_capacity(
@@ -103,6 +104,7 @@ rm::task<> load(tally& to, rm::duration patience) {
       if (i % 16 == 15) co_await rm::sleep_for(1ms);
     }
   });
+  for (int waited = 0; !point.was_hit() && waited < 5000; ++waited) co_await rm::sleep_for(1ms);
   CHECK(support::adds_up(pool.stats()));
   CHECK(pool.stats().queued + pool.stats().running == 0);
   const rm::pool_buffer whole = co_await pool.buffer(all_buffers);  // none is lost
@@ -143,7 +145,7 @@ void check_load_with(const std::string& where, const std::string& how, int victi
   tally all;
   {
     const fault::armed_point point(where, how);
-    rm::run(load(all, how == "stop" ? impatient : patient));
+    rm::run(load(all, how == "stop" ? impatient : patient, point));
     CHECK(point.was_hit());
   }
   CHECK(all.wrong == 0);
@@ -231,7 +233,7 @@ TEST_CASE("a host that dies at any step leaves no process for longer than 100 ms
     if (host == 0) {
       setpgid(0, 0);
       tally ignored;
-      rm::run(load(ignored, patient));
+      rm::run(load(ignored, patient, point));
       _exit(0);
     }
     REQUIRE(host > 0);
