@@ -55,13 +55,13 @@ int status_of(parse_error error) noexcept {
   }
 }
 
-/// "Date: Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 5.6.7) and the end of the line, made once a second. The one that was
-/// made last is good for a response that goes out together with another.
-std::string_view date_line(bool is_first) {
+/// "Date: Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 5.6.7) and the end of the line, made once a second. Only with
+/// `look_at_clock`: else the one that was made last.
+std::string_view date_line(bool look_at_clock) {
   thread_local std::time_t made_for = -1;
   thread_local char text[48];
   thread_local std::size_t size = 0;
-  if (!is_first) return {text, size};
+  if (!look_at_clock) return {text, size};
   const duration since_1970 = ring::current().backend().wall_clock();
   const auto now = static_cast<std::time_t>(std::chrono::floor<std::chrono::seconds>(since_1970).count());
   if (now != made_for) {
@@ -251,6 +251,7 @@ void server_connection::all_is_sent() noexcept {
   is_lost_ = false;
   out_.clear(most_kept);
   held_back_ = 0;
+  is_dated_ = false;
 }
 
 bool server_connection::holds_back_enough() const noexcept {
@@ -275,7 +276,7 @@ void server_connection::append(response&& message, bool has_body) {
     // As it stands in the list: with ": " and the end of its line.
     to = put(to, std::string_view(name.data(), name.size() + value.size() + 4));
   }
-  if (!has_date) to = put(to, date_line(held_back_ == 0));
+  if (!has_date) to = put(to, date_line(!std::exchange(is_dated_, true)));
   if (may_have_body) {
     to = put(to, "Content-Length: ");
     to = std::to_chars(to, to + 20, body.size()).ptr;

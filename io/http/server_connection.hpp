@@ -59,6 +59,7 @@ class server_connection {
   output out_;
   std::string large_body_;  ///< of the last one, if it is too large to be copied
   std::size_t held_back_ = 0;
+  bool is_dated_ = false;  ///< one of them has asked for the date
 
   bool is_old_ = false;   ///< the client speaks HTTP/1.0
   bool open_ = true;      ///< more requests are welcome

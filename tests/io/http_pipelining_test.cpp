@@ -261,3 +261,32 @@ TEST_CASE("pipelining: to keep the connection is said to those of HTTP/1.0 that 
     co_await with_client(server, ask);
   });
 }
+
+TEST_CASE("pipelining: a response behind one with a date of its own has the date of now") {
+  in_virtual_time([]() -> rm::task<> {
+    http::server server;
+    server.route("GET", "/dated", [](const http::request&) -> rm::task<http::response> {
+      http::response answer(200, "/dated");
+      answer.fields.add("Date", "Sun, 06 Nov 1994 08:49:37 GMT");
+      co_return answer;
+    });
+    server.route("GET", "/*", path);
+    const auto ask = [](rm::tcp_stream& client) -> rm::task<> {
+      const auto date_at = [](std::string_view text, std::size_t at) { return text.substr(at, 37); };
+      co_await client.write_all(get("/1"));
+      const std::string early = co_await read_until(client, "/1");
+      co_await rm::sleep_for(30s);
+      co_await client.write_all(get("/dated") + get("/2"));
+      const std::string late = co_await read_until(client, "/2");
+      CHECK(bodies(late) == std::vector<std::string>{"/dated", "/2"});
+      const std::size_t own = late.find("Date: ");
+      const std::size_t next = late.rfind("Date: ");
+      CHECK(date_at(late, own) == "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+      REQUIRE(next > late.find("/dated"));
+      REQUIRE(next < late.size());
+      CHECK(date_at(late, next).ends_with(" GMT\r\n"));
+      CHECK(date_at(late, next) != date_at(early, early.find("Date: ")));
+    };
+    co_await with_client(server, ask);
+  });
+}
