@@ -127,11 +127,16 @@ response server::refuse(const request& message) const {
 
 response server::failed(const std::exception_ptr& error, const std::string& method, const std::string& target) const {
   const request about(method, target);
-  if (options_.on_error()) {
-    options_.on_error()(error, about);
-  } else {
-    print_error(error, about);
+  bool is_told = false;
+  try {
+    if (options_.on_error()) {
+      options_.on_error()(error, about);
+      is_told = true;
+    }
+  } catch (...) {
+    // The line on standard error is written after all.
   }
+  if (!is_told) print_error(error, about);
   return plain(500);
 }
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <ctime>
 #include <exception>
+#include <new>
 #include <span>
 #include <string>
 #include <utility>
@@ -110,61 +111,77 @@ bool is_framing(std::string_view name) noexcept {
 server_connection::server_connection(const server& owner, tcp_stream peer)
     : server_(owner), stream_(std::move(peer)), parser_(owner.options().limits()), buffer_(buffer_size) {}
 
-std::span<std::byte> server_connection::room() const noexcept {
+std::span<std::byte> server_connection::whole_buffer() const noexcept {
   return std::as_writable_bytes(std::span(buffer_.get(), buffer_size));
 }
 
 task<> server_connection::run() {
-  while (open_ && !is_lost_) {
-    parse();
-    if (parser_.error_value() != parse_error::none) {
-      refuse(status_of(parser_.error_value()), parser_.error().message());
-    } else if (!parser_.message_complete()) {
-      invite_body();
-      if (holds_back()) {
-        task<> sent = send();
-        co_await std::move(sent);
-        if (is_lost_) break;
-      }
+  // Whatever ends the server, what handlers have answered by then goes out.
+  const auto sending = [this] { return shield(time_to_part, send()); };
+  while (goes_on()) {
+    if (needs_bytes()) {
       task<> was_read = read();
       co_await std::move(was_read);
-    } else {
-      request& message = parser_.message();
-      if (!body_.empty()) message.body = std::move(body_);
-      const bool has_body = message.method != "HEAD";
-      open_ = parser_.keep_alive();
-      is_old_ = message.version_minor == 0;
-      if (const server::handler* const handler = server_.find_handler(message)) {
-        // What the message is moved into is gone when its handler has thrown.
-        const std::string method = message.method;
-        const std::string target = message.target;
-        try {
-          task<response> answering = (*handler)(std::move(message));
-          handler_awaiter answered(answering, holds_back(), [this] { return send(); });
-          co_await std::move(answered);
-          response given = answering.await_resume();
-          server::check(given);
-          append(std::move(given), has_body);
-        } catch (...) {
-          append(server_.failed(std::current_exception(), method, target), has_body);
-        }
-      } else {
-        append(server_.refuse(message), has_body);
+    }
+    if (const server::handler* const handler = next_handler()) {
+      try {
+        task<response> answering = (*handler)(std::move(parser_.message()));
+        handler_awaiter answered(answering, holds_back(), sending);
+        co_await std::move(answered);
+        response given = answering.await_resume();
+        server::check(given);
+        append(std::move(given));
+      } catch (...) {
+        append_failure(std::current_exception());
       }
       next_request();
     }
-    const bool is_cut_off = static_cast<bool>(current_cancel_reason());
-    if (is_lost_ || !holds_back() || (open_ && !is_cut_off && !holds_back_enough())) continue;
-    task<> sent = send();
-    if (is_cut_off) {
-      co_await shield(time_to_part, std::move(sent));  // handlers have done their work
-    } else {
+    if (is_due()) {
+      auto sent = sending();
       co_await std::move(sent);
     }
   }
   if (is_lost_ || !drains_) co_return;
   task<> drained = drain();
   co_await std::move(drained);
+}
+
+bool server_connection::goes_on() const noexcept { return open_ && !is_lost_ && !current_cancel_reason(); }
+
+/// What is held back has to go out: nothing comes behind it, or not before the client says more, or it is enough.
+bool server_connection::is_due() const noexcept {
+  if (!holds_back() || is_lost_) return false;
+  return !goes_on() || needs_bytes() || out_.size() >= most_bytes_held_back || held_back_ >= most_held_back ||
+         !large_body_.empty();
+}
+
+/// That of the next request, if it is there in full. What needs none is answered here.
+const server::handler* server_connection::next_handler() {
+  if (!goes_on()) return nullptr;
+  try {
+    parse();
+    if (parser_.error_value() != parse_error::none) {
+      refuse(status_of(parser_.error_value()), parser_.error().message());
+      return nullptr;
+    }
+    if (!parser_.message_complete()) {
+      invite_body();
+      return nullptr;
+    }
+    request& message = parser_.message();
+    if (!body_.empty()) message.body = std::move(body_);
+    method_.assign(message.method);
+    target_.assign(message.target);
+    sends_body_ = message.method != "HEAD";
+    is_old_ = message.version_minor == 0;
+    open_ = parser_.keep_alive();
+    if (const server::handler* const found = server_.find_handler(message)) return found;
+    append(server_.refuse(message));
+    next_request();
+  } catch (const std::bad_alloc&) {
+    give_up();
+  }
+  return nullptr;
 }
 
 /// Takes what is in the buffer, up to the end of a request.
@@ -180,6 +197,9 @@ void server_connection::parse() {
 void server_connection::next_request() {
   parser_.reset();
   body_.clear();
+  method_.clear();
+  target_.clear();
+  sends_body_ = true;
   deadline_.reset();
   awaits_body_ = false;
   // Whatever came behind the last one is not answered.
@@ -209,9 +229,9 @@ task<> server_connection::read() {
   begin_ = end_ = 0;
   try {
     if (is_idle) {
-      end_ = co_await with_timeout(options.idle_timeout(), stream_.read_some(room()));
+      end_ = co_await with_timeout(options.idle_timeout(), stream_.read_some(whole_buffer()));
     } else {
-      end_ = co_await with_deadline(*deadline_, stream_.read_some(room()));
+      end_ = co_await with_deadline(*deadline_, stream_.read_some(whole_buffer()));
     }
     open_ = end_ > 0;
   } catch (const timeout_error&) {
@@ -254,18 +274,15 @@ void server_connection::all_is_sent() noexcept {
   is_dated_ = false;
 }
 
-bool server_connection::holds_back_enough() const noexcept {
-  return out_.size() >= most_bytes_held_back || held_back_ >= most_held_back || !large_body_.empty();
-}
-
 /// Behind what is held back: what the handler has said but for the framing, and the rest. All of it, or an exception.
-void server_connection::append(response&& message, bool has_body) {
+void server_connection::append(response&& message) {
   if (message.fields.contains_token("connection", "close")) open_ = false;
   const bool may_have_body = message.status != 204 && message.status != 304;
+  const bool has_body = may_have_body && sends_body_;
   std::string& body = message.body;
   // A small body goes out with the head; a large one is not worth a copy.
-  const bool is_large = has_body && may_have_body && body.size() > most_copied;
-  const std::string_view copied = has_body && may_have_body && !is_large ? std::string_view(body) : std::string_view();
+  const bool is_large = has_body && body.size() > most_copied;
+  const std::string_view copied = has_body && !is_large ? std::string_view(body) : std::string_view();
   constexpr std::size_t most_framing = 192;  // status, Date, Content-Length, Connection
   char* to = out_.room(most_framing + message.reason.size() + message.fields.text().size() + copied.size());
   to = put_status_line(to, message);
@@ -291,13 +308,28 @@ void server_connection::append(response&& message, bool has_body) {
   ++held_back_;
 }
 
+/// That of a handler which threw.
+void server_connection::append_failure(const std::exception_ptr& error) {
+  try {
+    append(server_.failed(error, method_, target_));
+  } catch (const std::bad_alloc&) {
+    give_up();
+  }
+}
+
+/// There is no memory for the next response: those before it are sent, and that is the end.
+void server_connection::give_up() noexcept {
+  open_ = false;
+  drains_ = true;
+}
+
 /// Of what is not understood, or does not come: nothing behind it is looked at.
 void server_connection::refuse(int status, std::string why) {
   response told(status, std::move(why) + '\n');
   told.fields.add("Content-Type", "text/plain");
   open_ = false;
   drains_ = true;
-  append(std::move(told), true);
+  append(std::move(told));
 }
 
 /// Reads on for a while before closing: closing with unread bytes makes the kernel send a reset, and that can destroy
@@ -306,7 +338,7 @@ task<> server_connection::drain() {
   stream_.shutdown_write();
   const time_point deadline = saturating_add(loop::current().now(), time_to_part);
   for (std::size_t drained = 0; drained < 256 * 1024;) {
-    const std::size_t n = co_await with_deadline(deadline, stream_.read_some(room()));
+    const std::size_t n = co_await with_deadline(deadline, stream_.read_some(whole_buffer()));
     if (n == 0) co_return;
     drained += n;
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
 #include <optional>
 #include <span>
 #include <string>
@@ -28,22 +29,30 @@ class server_connection {
   task<> run();
 
  private:
-  void parse();
-  void next_request();
+  bool goes_on() const noexcept;
+  bool needs_bytes() const noexcept { return begin_ == end_; }
+  bool holds_back() const noexcept { return !out_.empty(); }
+  bool is_due() const noexcept;
+
+  // Of a request.
   task<> read();
+  void parse();
+  const server::handler* next_handler();
+  void invite_body();
+  void next_request();
+
+  // Of a response.
+  void append(response&& message);
+  void append_failure(const std::exception_ptr& error);
+  void refuse(int status, std::string why);
+  void give_up() noexcept;
   task<> send();
   task<> send_text();
   task<> send_text_and_body();
   void all_is_sent() noexcept;
-  void invite_body();
-  void append(response&& message, bool has_body);
-  void refuse(int status, std::string why);
-  task<> drain();
 
-  std::span<std::byte> room() const noexcept;
-  bool holds_back() const noexcept { return !out_.empty(); }
-  /// So much that it has to go out, whatever comes next.
-  bool holds_back_enough() const noexcept;
+  task<> drain();
+  std::span<std::byte> whole_buffer() const noexcept;
 
   const server& server_;
   tcp_stream stream_;
@@ -51,8 +60,11 @@ class server_connection {
   block buffer_;
   std::size_t begin_ = 0;  ///< of the bytes in the buffer that wait for the parser
   std::size_t end_ = 0;
-  // Of the request that is read.
+  // Of the request that is read or handled. What it is moved into is gone when its handler has thrown.
   std::string body_;
+  std::string method_;
+  std::string target_;
+  bool sends_body_ = true;              ///< not in answer to a HEAD
   std::optional<time_point> deadline_;  ///< of its head, then of its body; none if it comes in one piece
   bool awaits_body_ = false;
   // Of the responses that are held back.

@@ -35,7 +35,8 @@ class server_options {
   server_options& limits(const parser_limits& limits) noexcept { return limits_ = limits, *this; }
   /// The largest body, in bytes, else 413: 1 MiB.
   server_options& max_body(std::uint64_t bytes) noexcept { return limits_.body(bytes), *this; }
-  /// Told when a handler throws, in place of a line on standard error.
+  /// Told when a handler throws, in place of a line on standard error. The client gets its 500 even if this throws as
+  /// well; the line is written then after all.
   server_options& on_error(error_handler handler) { return on_error_ = std::move(handler), *this; }
 
   duration head_timeout() const noexcept { return head_timeout_; }

@@ -2,8 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <array>
+#include <exception>
 #include <memory>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -218,6 +220,33 @@ TEST_CASE("pipelining: a handler runs to its end although the peer of the respon
       co_await rm::sleep_for(40min);
       CHECK(has_ended);
       CHECK(server.connections() == 0);
+    };
+    co_await with_client(server, ask);
+  });
+}
+
+TEST_CASE("pipelining: an on_error that throws takes no response with it") {
+  in_virtual_time([]() -> rm::task<> {
+    int told = 0;
+    http::server server(http::server_options().on_error([&](std::exception_ptr, const http::request& about) {
+      ++told;
+      CHECK(about.method == "GET");
+      CHECK(about.target == "/throw");
+      throw std::runtime_error("a fault of on_error");
+    }));
+    server.route("GET", "/throw", [](http::request) -> rm::task<http::response> {
+      throw std::runtime_error("a fault");
+      co_return http::response();
+    });
+    server.route("GET", "/*", path);
+    const auto ask = [&](rm::tcp_stream& client) -> rm::task<> {
+      co_await client.write_all(get("/1") + get("/throw") + get("/2"));
+      const std::string text = co_await read_until(client, "/2");
+      CHECK(bodies(text) == std::vector<std::string>{"/1", "500 Internal Server Error\n", "/2"});
+      CHECK(told == 1);
+      const http::response given = co_await server.answer(http::request("GET", "/throw"));
+      CHECK(given.status == 500);
+      CHECK(told == 2);
     };
     co_await with_client(server, ask);
   });

@@ -3,8 +3,9 @@
 #pragma once
 
 #include <cstddef>
-#include <exception>
+#include <new>
 #include <optional>
+#include <type_traits>
 #include <utility>
 
 #include <ringmill/runtime/promise.hpp>
@@ -13,14 +14,17 @@
 namespace ringmill::http::detail {
 
 /// co_await it: runs `handler`; if that is suspended and something is held back, runs beside it what `send` gives, a
-/// task<> that does not throw. Comes back when both have ended; the response, or the handler's error, is to be had from
-/// `handler.await_resume()`. An error of the peer does not stop the handler, which may be in the middle of something.
+/// task<> that does not throw or a shield around one. Comes back when both have ended; the response, or the handler's
+/// error, is to be had from `handler.await_resume()`. An error of the peer does not stop the handler, which may be in
+/// the middle of something.
 template <class Send>
 class [[nodiscard]] handler_awaiter {
  public:
   // A handler that runs alone is awaited as by a plain co_await.
   static constexpr bool takes_inline_budget = true;
   static constexpr bool is_task = true;
+  // The server may have been cancelled by the function that made the handler's task: that is part of the handler.
+  static constexpr bool runs_when_cancelled = true;
 
   /// `handler` must outlive this.
   handler_awaiter(ringmill::detail::task_base& handler, bool holds_back, Send send) noexcept
@@ -50,25 +54,29 @@ class [[nodiscard]] handler_awaiter {
   }
   bool await_must_resume() const noexcept { return handler_.await_must_resume(); }
   void await_describe(task_writer& out) const {
-    out.inner(handler_);
+    if (!holds_back_ || handler_part_.is_running()) out.inner(handler_);
     if (sending_part_.is_running()) out.inner(*sending_);
   }
 
  private:
+  using sending = std::invoke_result_t<Send&>;
+
   /// One of the two, while it is suspended.
+  template <class Awaited>
   class part : public callback_waiter {
    public:
     explicit part(handler_awaiter& whole) noexcept : callback_waiter(&ended), whole_(whole) {}
 
     /// False: it has ended already.
-    bool start(ringmill::detail::task_base& what, waiter& who) {
+    bool start(Awaited& what, waiter& who) {
       exchange_context(who.context());
       if (what.await_suspend(*this)) running_ = &what;
       return is_running();
     }
     void cancel(cancel_reason why) noexcept {
       if (!is_running() || is_woken()) return;
-      ringmill::detail::request_cancel(*running_->await_cancel(why).next(), why);
+      const cancel_result answer = running_->await_cancel(why);
+      if (answer.next()) ringmill::detail::request_cancel(*answer.next(), why);
     }
     bool is_running() const noexcept { return running_ != nullptr; }
 
@@ -81,16 +89,16 @@ class [[nodiscard]] handler_awaiter {
     }
 
     handler_awaiter& whole_;
-    ringmill::detail::task_base* running_ = nullptr;
+    Awaited* running_ = nullptr;
   };
 
   ringmill::detail::task_base& handler_;
   Send send_;
   bool holds_back_;
   waiter* who_ = nullptr;
-  std::optional<task<>> sending_;
-  part handler_part_{*this};
-  part sending_part_{*this};
+  std::optional<sending> sending_;
+  part<ringmill::detail::task_base> handler_part_{*this};
+  part<sending> sending_part_{*this};
 };
 
 }  // namespace ringmill::http::detail
