@@ -103,13 +103,23 @@ std::size_t message_parser::take_line(std::string_view input, std::string_view& 
   return size + 1;
 }
 
+namespace {
+
+/// A limit may be as large as there are numbers.
+constexpr std::size_t saturating_sum(std::size_t limit, std::size_t more) noexcept {
+  return limit > SIZE_MAX - more ? SIZE_MAX : limit + more;
+}
+
+}  // namespace
+
 /// `before_line_feed`: bytes of a line, with its CR, whose LF comes at best right behind them.
 parse_error message_parser::check_line_length(std::size_t before_line_feed) const noexcept {
   if (state_ == state::chunk_line) {
     constexpr std::size_t digits_and_cr = 17;
-    return before_line_feed > digits_and_cr + extensions_left_ ? parse_error::chunk_line_too_long : parse_error::none;
+    const bool fits = before_line_feed <= saturating_sum(extensions_left_, digits_and_cr);
+    return fits ? parse_error::none : parse_error::chunk_line_too_long;
   }
-  const std::size_t for_line = limits_.line() + 1;
+  const std::size_t for_line = saturating_sum(limits_.line(), 1);
   const std::size_t for_head = limits_.head() - std::min(limits_.head(), lines_size_ + 1);
   if (before_line_feed <= std::min(for_line, for_head)) return parse_error::none;
   if (for_head < for_line) return parse_error::head_too_large;

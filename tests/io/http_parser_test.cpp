@@ -1,6 +1,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <random>
 #include <string>
 #include <string_view>
@@ -345,6 +346,23 @@ TEST_CASE("http parser: limits are exact, and name what was too large") {
     for (int i = 0; i < 10; ++i) flood += "HTTP/1.1 100 Continue\r\n\r\n";
     CHECK(response_error(flood) == parse_error::none);
     CHECK(response_error(flood + flood) == parse_error::too_many_informational_responses);
+  }
+}
+
+TEST_CASE("http parser: the largest limits that there are limit nothing, wherever the input is split") {
+  const auto limits = http::parser_limits().line(SIZE_MAX).head(SIZE_MAX).fields(SIZE_MAX).chunk_extensions(SIZE_MAX);
+  const std::string input =
+      "POST /" + std::string(10'000, 'x') + " HTTP/1.1\r\nHost: a\r\nX: " + std::string(100'000, 'y') +
+      "\r\nTransfer-Encoding: chunked\r\n\r\n3;" + std::string(5000, 'e') + "\r\nabc\r\n0\r\nT: t\r\n\r\n";
+  http::request_parser at_once(limits);
+  const std::string whole = outcome(at_once, {input});
+  CHECK(whole.find("|body=abc|keep=1|T=t") != whole.npos);
+  for (const std::size_t size : {1, 2, 100, 70'000}) {
+    CAPTURE(size);
+    std::vector<std::string_view> pieces;
+    for (std::size_t at = 0; at < input.size(); at += size) pieces.push_back(std::string_view(input).substr(at, size));
+    http::request_parser parser(limits);
+    CHECK(outcome(parser, pieces) == whole);
   }
 }
 
