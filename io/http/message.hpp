@@ -67,6 +67,8 @@ class RINGMILL_API fields {
 
   std::size_t size() const noexcept { return size_; }
   bool empty() const noexcept { return size_ == 0; }
+  /// Bytes of the memory that it has.
+  std::size_t capacity() const noexcept { return capacity_; }
   /// As they stand in a head, each with ": " and the end of its line.
   std::string_view text() const noexcept { return {block_.get(), text_size_}; }
   field operator[](std::size_t index) const noexcept;

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include <ringmill/io/http/characters.hpp>
+#include <ringmill/io/http/detail/kept_memory.hpp>
 
 namespace ringmill::http {
 
@@ -25,9 +26,10 @@ void message_parser::start_head() noexcept {
 }
 
 void message_parser::reset_core() noexcept {
-  start_head();
-  trailers_.clear();
+  make_empty(head_fields());
+  make_empty(trailers_);
   line_.clear();
+  start_head();
   body_left_ = limits_.body();
   extensions_left_ = limits_.chunk_extensions();
   started_ = false;

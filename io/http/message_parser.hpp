@@ -96,7 +96,7 @@ class RINGMILL_API message_parser {
   message_parser(message_parser&&) = default;
   message_parser& operator=(message_parser&&) = default;
 
-  /// Ready for the next message, memory kept.
+  /// Ready for the next message. Memory is kept, but for what only an uncommonly large message needs.
   void reset_core() noexcept;
 
   // The three places where requests and responses differ.

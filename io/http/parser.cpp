@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <ringmill/io/http/characters.hpp>
+#include <ringmill/io/http/detail/kept_memory.hpp>
 
 namespace ringmill::http {
 
@@ -10,7 +11,7 @@ request_parser::request_parser(const parser_limits& limits) : message_parser(lim
 
 void request_parser::reset() noexcept {
   reset_core();
-  message_.body.clear();
+  detail::make_empty(message_.body);
 }
 
 namespace {
@@ -59,7 +60,7 @@ response_parser::response_parser(const parser_limits& limits) : message_parser(l
 
 void response_parser::reset(std::string_view request_method) noexcept {
   reset_core();
-  message_.body.clear();
+  detail::make_empty(message_.body);
   informational_ = 0;
   to_head_ = request_method == "HEAD";
   to_connect_ = request_method == "CONNECT";

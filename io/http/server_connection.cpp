@@ -13,6 +13,7 @@
 #include <ringmill/io/const_buffer.hpp>
 #include <ringmill/io/http/characters.hpp>
 #include <ringmill/io/http/detail/handler_awaiter.hpp>
+#include <ringmill/io/http/detail/kept_memory.hpp>
 #include <ringmill/io/ring.hpp>
 #include <ringmill/runtime/error.hpp>
 #include <ringmill/runtime/loop.hpp>
@@ -31,8 +32,6 @@ constexpr std::size_t most_held_back = 32;
 constexpr std::size_t most_bytes_held_back = 64 * 1024;
 /// A larger body is sent from where it lies.
 constexpr std::size_t most_copied = 16 * 1024;
-/// A larger buffer is given back once it is sent.
-constexpr std::size_t most_kept = 16 * 1024;
 /// For what is still to be sent, or on its way, when a connection ends.
 constexpr duration time_to_part = std::chrono::seconds(1);
 
@@ -196,9 +195,7 @@ void server_connection::parse() {
 /// The one before has been answered.
 void server_connection::next_request() {
   parser_.reset();
-  body_.clear();
-  method_.clear();
-  target_.clear();
+  make_empty(body_);
   sends_body_ = true;
   deadline_.reset();
   awaits_body_ = false;
@@ -263,7 +260,7 @@ task<> server_connection::send_text_and_body() {
   } catch (const std::exception&) {
     co_return;
   }
-  large_body_ = std::string();
+  make_empty(large_body_);
   all_is_sent();
 }
 
