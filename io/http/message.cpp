@@ -95,8 +95,9 @@ void fields::add_checked(std::string_view name, std::string_view value) {
 detail::block fields::grow(std::size_t more) {
   constexpr std::size_t least = 256;
   const std::size_t entries = size_ * sizeof(entry);
-  const std::size_t wanted = std::max({least, text_size_ + entries + more, std::size_t{2} * capacity_});
-  if (wanted > UINT32_MAX) throw std::length_error("http: more than 4 GiB of fields");
+  const std::size_t needed = std::max(least, text_size_ + entries + more);
+  if (needed > UINT32_MAX) throw std::length_error("http: more than 4 GiB of fields");
+  const std::size_t wanted = detail::grown(capacity_, needed, UINT32_MAX);
   detail::block larger(wanted);
   if (size_ > 0) {
     std::memcpy(larger.get(), block_.get(), text_size_);

@@ -1,10 +1,13 @@
 // The list of header fields, which lies in one block of memory, and how a parser fills it.
 #include <doctest/doctest.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include <ringmill/io/http/detail/block.hpp>
 #include <ringmill/io/http/message.hpp>
 #include <ringmill/io/http/parser.hpp>
 
@@ -91,6 +94,29 @@ TEST_CASE("http fields: a field may be added whose text lies in the list itself"
   CHECK(list.size() == 201);
   CHECK(list.count("name") == 201);
   CHECK(list[200].value == "value");
+}
+
+TEST_CASE("http fields: what they grow to is twice the size, or as much as there may be") {
+  using http::detail::grown;
+  CHECK(grown(0, 256, UINT32_MAX) == 256);
+  CHECK(grown(256, 300, UINT32_MAX) == 512);
+  CHECK(grown(256, 1000, UINT32_MAX) == 1000);
+  // Twice the size would be too much, and what is needed is not.
+  CHECK(grown(std::size_t{3} << 30, (std::size_t{3} << 30) + 100, UINT32_MAX) == UINT32_MAX);
+  CHECK(grown(std::size_t{1} << 31, UINT32_MAX, UINT32_MAX) == UINT32_MAX);
+  CHECK(grown(SIZE_MAX / 2 + 2, SIZE_MAX - 1, SIZE_MAX) == SIZE_MAX);
+}
+
+TEST_CASE("http: a block that was moved from has no bytes, be it by assignment") {
+  http::detail::block first(10);
+  http::detail::block second(20);
+  char* const bytes = first.get();
+  second = std::move(first);
+  CHECK(second.get() == bytes);
+  CHECK(first.get() == nullptr);  // NOLINT(bugprone-use-after-move): that is the subject
+  const http::detail::block third(std::move(second));
+  CHECK(third.get() == bytes);
+  CHECK(second.get() == nullptr);  // NOLINT(bugprone-use-after-move)
 }
 
 TEST_CASE("http parser: a byte that no value may have is found wherever it stands, and no other is taken for one") {

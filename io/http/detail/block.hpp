@@ -13,7 +13,8 @@ class block {
   explicit block(std::size_t size) : bytes_(new char[size]) {}
   block(block&& other) noexcept : bytes_(std::exchange(other.bytes_, nullptr)) {}
   block& operator=(block&& other) noexcept {
-    std::swap(bytes_, other.bytes_);
+    block taken(std::move(other));
+    std::swap(bytes_, taken.bytes_);
     return *this;
   }
   ~block() { delete[] bytes_; }
@@ -23,5 +24,12 @@ class block {
  private:
   char* bytes_ = nullptr;
 };
+
+/// The size of the next block, when `needed` bytes do not fit into one of `size`: twice that, if this is enough, and no
+/// more than `most`, in which they do fit.
+constexpr std::size_t grown(std::size_t size, std::size_t needed, std::size_t most) noexcept {
+  const std::size_t twice = size > most / 2 ? most : 2 * size;
+  return needed > twice ? needed : twice;
+}
 
 }  // namespace ringmill::http::detail

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <string_view>
 #include <utility>
@@ -45,7 +46,7 @@ class output {
 
  private:
   void grow(std::size_t more) {
-    const std::size_t wanted = size_ + more > 2 * capacity_ ? size_ + more : 2 * capacity_;
+    const std::size_t wanted = grown(capacity_, size_ + more, SIZE_MAX);
     block larger(wanted);
     if (size_ > 0) std::memcpy(larger.get(), bytes_.get(), size_);
     bytes_ = std::move(larger);
