@@ -23,27 +23,6 @@ void check_field(std::string_view name, std::string_view value) {
   }
 }
 
-/// "HTTP/1.1 200 OK", of what was checked, and the end of the line.
-void append_status_line(std::string& out, const response& message) {
-  const auto digit = [](int number) { return static_cast<char>('0' + number % 10); };
-  const int status = message.status;
-  const char begin[] = {'H',
-                        'T',
-                        'T',
-                        'P',
-                        '/',
-                        '1',
-                        '.',
-                        message.version_minor == 0 ? '0' : '1',
-                        ' ',
-                        digit(status / 100),
-                        digit(status / 10),
-                        digit(status),
-                        ' '};
-  out.append(begin, sizeof begin);
-  out.append(message.reason.empty() ? reason_phrase(status) : message.reason).append("\r\n");
-}
-
 }  // namespace
 
 fields::fields(const fields& other) : text_size_(other.text_size_), size_(other.size_) {
@@ -174,7 +153,10 @@ void append_head(std::string& out, const request& message) {
 
 void append_head(std::string& out, const response& message) {
   detail::check_status_line(message);
-  append_status_line(out, message);
+  const std::size_t before = out.size();
+  out.resize(before + detail::most_of_status_line + message.reason.size());
+  const char* const end = detail::put_status_line(out.data() + before, message.version_minor, message);
+  out.resize(static_cast<std::size_t>(end - out.data()));
   out.append(message.fields.text()).append("\r\n");
 }
 
@@ -185,6 +167,16 @@ void detail::check_status_line(const response& message) {
   if (!message.reason.empty() && !all_are(message.reason, value_character)) {
     throw std::invalid_argument("http: a reason phrase with a control character");
   }
+}
+
+char* detail::put_status_line(char* to, int version_minor, const response& message) noexcept {
+  const int status = message.status;
+  if (status == 200 && message.reason.empty() && version_minor == 1) return put(to, "HTTP/1.1 200 OK\r\n");
+  to = put(to, version_minor == 0 ? "HTTP/1.0 " : "HTTP/1.1 ");
+  for (const int unit : {100, 10, 1}) *to++ = static_cast<char>('0' + status / unit % 10);
+  *to++ = ' ';
+  to = put(to, message.reason.empty() ? reason_phrase(status) : std::string_view(message.reason));
+  return put(to, "\r\n");
 }
 
 std::string_view reason_phrase(int status) noexcept {

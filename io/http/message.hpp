@@ -159,6 +159,10 @@ RINGMILL_API void append_head(std::string& out, const response& message);
 namespace detail {
 /// Throws as `append_head` does.
 void check_status_line(const response& message);
+/// "HTTP/1.1 200 OK", of what was checked, and the end of the line, to where `to` points; gives what is behind it. It
+/// takes no more than `most_of_status_line` bytes and those of `message.reason`.
+char* put_status_line(char* to, int version_minor, const response& message) noexcept;
+inline constexpr std::size_t most_of_status_line = 64;
 }  // namespace detail
 
 /// "Not Found" for 404; "Unknown" for what RFC 9110 does not name.

@@ -80,17 +80,6 @@ std::string_view date_line(bool look_at_clock) {
   return {text, size};
 }
 
-/// "HTTP/1.1 200 OK" and the end of the line.
-char* put_status_line(char* to, const response& message) noexcept {
-  const int status = message.status;
-  if (status == 200 && message.reason.empty()) return put(to, "HTTP/1.1 200 OK\r\n");
-  to = put(to, "HTTP/1.1 ");
-  for (const int unit : {100, 10, 1}) *to++ = static_cast<char>('0' + status / unit % 10);
-  *to++ = ' ';
-  to = put(to, message.reason.empty() ? reason_phrase(status) : std::string_view(message.reason));
-  return put(to, "\r\n");
-}
-
 /// What the server says itself, whatever a handler has said.
 bool is_framing(std::string_view name) noexcept {
   switch (name.size()) {
@@ -280,9 +269,9 @@ void server_connection::append(response&& message) {
   // A small body goes out with the head; a large one is not worth a copy.
   const bool is_large = has_body && body.size() > most_copied;
   const std::string_view copied = has_body && !is_large ? std::string_view(body) : std::string_view();
-  constexpr std::size_t most_framing = 192;  // status, Date, Content-Length, Connection
+  constexpr std::size_t most_framing = most_of_status_line + 128;  // Date, Content-Length, Connection
   char* to = out_.room(most_framing + message.reason.size() + message.fields.text().size() + copied.size());
-  to = put_status_line(to, message);
+  to = put_status_line(to, 1, message);
   bool has_date = false;
   for (const auto [name, value] : message.fields) {
     if (is_framing(name)) continue;

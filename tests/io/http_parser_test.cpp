@@ -443,6 +443,21 @@ TEST_CASE("http message: fields keep their order, and set replaces without regar
   CHECK_FALSE(fields.contains_token("connection", "up"));
 }
 
+TEST_CASE("http message: the status line of a response is appended to what is there") {
+  const auto head = [](int status, std::string reason, int version_minor) {
+    http::response message(status);
+    message.reason = std::move(reason);
+    message.version_minor = version_minor;
+    std::string out = "before ";
+    http::append_head(out, message);
+    return out;
+  };
+  CHECK(head(200, "", 1) == "before HTTP/1.1 200 OK\r\n\r\n");
+  CHECK(head(431, "", 0) == "before HTTP/1.0 431 Request Header Fields Too Large\r\n\r\n");
+  CHECK(head(999, "", 1) == "before HTTP/1.1 999 Unknown\r\n\r\n");
+  CHECK(head(200, std::string(1000, 'r'), 1) == "before HTTP/1.1 200 " + std::string(1000, 'r') + "\r\n\r\n");
+}
+
 TEST_CASE("http message: a serialised head parses back") {
   http::request request("POST", "/x");
   request.fields.set("Host", "a");
