@@ -257,7 +257,7 @@ task<response> client::receive(detail::client_connection& from, const request& m
   if (parser.error()) {
     throw std::system_error(parser.error(), "http client: the response to " + message.method + ' ' + message.target);
   }
-  response answer = parser.take();
+  response answer = std::move(parser.message());
   answer.body = std::move(body);
   co_return answer;
 }

@@ -34,9 +34,7 @@ class RINGMILL_API request_parser final : public detail::message_parser {
 
   /// Complete once head_complete(); its body stays empty, the pieces come out of `parse`.
   const request& message() const noexcept { return message_; }
-  /// Moves the message out.
-  request take() noexcept { return std::move(message_); }
-  /// The message itself, to be changed or moved from where it is, before `reset`.
+  /// The same, to be changed or to be moved from.
   request& message() noexcept { return message_; }
   /// Ready for the next request on the same connection; an error is forgotten too.
   void reset() noexcept;
@@ -56,7 +54,7 @@ class RINGMILL_API response_parser final : public detail::message_parser {
 
   /// As request_parser::message.
   const response& message() const noexcept { return message_; }
-  response take() noexcept { return std::move(message_); }
+  response& message() noexcept { return message_; }
   /// Ready for the response to a request with that method, which decides whether a body follows (HEAD, CONNECT).
   void reset(std::string_view request_method = "GET") noexcept;
 

@@ -138,7 +138,7 @@ TEST_CASE("http parser: a request comes out with method, target and fields") {
   CHECK(parser.message_complete());
   CHECK_FALSE(parser.has_body());
   CHECK(parser.keep_alive());
-  const http::request request = parser.take();
+  const http::request request = std::move(parser.message());
   CHECK(request.method == "GET");
   CHECK(request.target == "/a?b");
   CHECK(request.fields.size() == 3);
