@@ -1,4 +1,5 @@
-// Which bytes may stand where in an HTTP/1.1 message: one table, one lookup a byte.
+// Which bytes may stand where in an HTTP/1.1 message: one table, one lookup a byte; but for values, of which there is
+// most, arithmetic on eight bytes at a time. And how names compare.
 #pragma once
 
 #include <algorithm>

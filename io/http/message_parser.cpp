@@ -1,5 +1,7 @@
-// Lines are parsed where they lie; only a line that is split over two inputs is copied together first. Every check of a
-// line happens when the whole line is there, and that is what makes the answer independent of the splits.
+// Two ways lead through a head. The quick one takes a line that lies whole in the input and has nothing wrong, in one
+// pass, and leaves all else to the long one, which finds the end of the line first, copies the line together if it is
+// split over two inputs, and knows what is wrong with it. Every check of a line happens when the whole line is there,
+// and that is what makes the answer independent of the splits.
 #include <ringmill/io/http/message_parser.hpp>
 
 #include <algorithm>
@@ -182,7 +184,7 @@ parse_error explain_bad_name(std::string_view line, std::size_t name_size) noexc
 }  // namespace
 
 /// Most lines of a head lie whole in the input, with nothing wrong: those are taken where they lie. Gives the size of
-/// the line; 0, and has done nothing, if it has to be taken the long way, which knows why.
+/// the line; 0 if it has to be taken the long way, which knows why, and begins afresh: it sets again what may be set.
 std::size_t message_parser::quick_line(std::string_view input) {
   if (!line_.empty()) return 0;
   return state_ == state::field_line ? quick_field(input) : state_ == state::start_line ? quick_start(input) : 0;

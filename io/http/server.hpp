@@ -36,13 +36,14 @@ class server_connection;
 /// Serves any number of connections. Belongs to one loop; must not be destroyed or given routes while it serves.
 class RINGMILL_API server {
  public:
-  /// Answers one request, whose body is there in full. Content-Length, Date and Connection of the response are the
-  /// server's business, and its body is left out where there must be none (HEAD, 204, 304). When it throws, the client
-  /// gets a 500 and `server_options::on_error` the exception. When the server is cancelled, so are its handlers.
+  /// Answers one request, whose body is there in full. Content-Length, Transfer-Encoding and Connection of the response
+  /// are the server's business, and so is Date unless the handler gives one, which goes out as it is. The body is left
+  /// out where there must be none (HEAD, 204, 304). When the handler throws, the client gets a 500 and
+  /// `server_options::on_error` the exception. When the server is cancelled, so are its handlers.
   ///
-  /// A handler takes the request by value, to change it or to take it apart, or by reference: the connection keeps it
-  /// until the handler has ended. By reference is cheaper: nothing is moved, and its memory serves for the next
-  /// request.
+  /// A handler takes the request by value (`http::request`), to change it or to take it apart, or by reference
+  /// (`const http::request&` or `http::request&&`): the connection keeps it until the handler has ended. By reference
+  /// is cheaper: nothing is moved, and its memory serves for the next request.
   ///
   /// Requests that a client sends without waiting for answers, pipelined, are handled one after the other. Responses
   /// are held back for as long as the handlers behind them end without suspending, 32 of them or 64 KiB at most, and go
