@@ -16,7 +16,7 @@ namespace detail {
 
 void message_parser::start_head() noexcept {
   state_ = state::start_line;
-  head_fields().clear();
+  make_empty(head_fields());
   lines_size_ = 0;
   content_length_.reset();
   host_count_ = 0;
@@ -28,10 +28,9 @@ void message_parser::start_head() noexcept {
 }
 
 void message_parser::reset_core() noexcept {
-  make_empty(head_fields());
+  start_head();
   make_empty(trailers_);
   line_.clear();
-  start_head();
   body_left_ = limits_.body();
   extensions_left_ = limits_.chunk_extensions();
   started_ = false;
