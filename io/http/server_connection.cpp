@@ -271,7 +271,8 @@ void server_connection::append(response&& message) {
   const std::string_view copied = has_body && !is_large ? std::string_view(body) : std::string_view();
   constexpr std::size_t most_framing = most_of_status_line + 128;  // Date, Content-Length, Connection
   char* to = out_.room(most_framing + message.reason.size() + message.fields.text().size() + copied.size());
-  to = put_status_line(to, 1, message);
+  constexpr int version_minor = 1;  // whatever the client speaks (RFC 9112 2.3)
+  to = put_status_line(to, version_minor, message);
   bool has_date = false;
   for (const auto [name, value] : message.fields) {
     if (is_framing(name)) continue;
