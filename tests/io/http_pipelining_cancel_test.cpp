@@ -75,8 +75,11 @@ rm::task<http::response> wait_a_second(http::request) {
 }  // namespace
 
 TEST_CASE("pipelining: behind a handler that stops the server nothing is begun, and all is sent at once") {
-  for (const std::string_view stop : {"/stop", "/stop-before-there-is-a-task"}) {
-    CAPTURE(stop);
+  using pieces = std::vector<std::string>;
+  for (const pieces& answered : {pieces{"/counted/1", "/stop"}, pieces{"/counted/1", "/stop-before-there-is-a-task"},
+                                 pieces{"/stop-before-there-is-a-task"}}) {
+    CAPTURE(answered.size());
+    CAPTURE(answered.back());
     std::vector<std::size_t> sends;
     const auto body = [&]() -> rm::task<> {
       rm::cancel_scope serving;
@@ -92,10 +95,12 @@ TEST_CASE("pipelining: behind a handler that stops the server nothing is begun, 
       });
       server.route("GET", "/counted/*", counting(handled));
       const auto ask = [&](rm::tcp_stream& client) -> rm::task<> {
-        co_await client.write_all(get("/counted/1") + get(stop) + get("/none") + get("/counted/2") + get("/none"));
+        std::string all;
+        for (const std::string& target : answered) all += get(target);
+        co_await client.write_all(all + get("/none") + get("/counted/2") + get("/none"));
         const std::string text = co_await read_what_comes(client);
-        CHECK(bodies(text) == std::vector<std::string>{"/counted/1", std::string(stop)});
-        CHECK(handled == 1);
+        CHECK(bodies(text) == answered);
+        CHECK(handled == static_cast<int>(answered.size()) - 1);
         // The first is what the client has sent.
         REQUIRE(sends.size() == 2);
         CHECK(sends[1] == text.size());
