@@ -187,6 +187,7 @@ void ring::ask_to_cancel(io_op& op) noexcept {
   if (op.handle_) op.handle_->submitted_.remove(op);
   if (!op.stopping()) {
     op.state_ = io_op::state::cancel_sent;  // there is nothing to be asked: its end comes as if there had been
+    op.cancel_number_ = ++cancels_;         // another's, or its own of an earlier time, would find it by its answer
     return cancel_sent_.append(op);
   }
   op.state_ = io_op::state::cancel_queued;
