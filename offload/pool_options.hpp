@@ -26,8 +26,8 @@ class pool_options {
  public:
   pool_options() noexcept {}
 
-  /// How many worker processes run tasks; by default as many as there are processors that this
-  /// process may run on. At least 1.
+  /// How many worker processes run tasks; by default as many as there are processors that the calling thread may run
+  /// on, as the workers then may too. At least 1.
   pool_options& workers(std::size_t count) noexcept { return workers_ = count ? count : 1, *this; }
   /// Workers more than that, started and waiting: one takes over at once when another has died or is replaced. 0 by
   /// default: a replacement takes about a millisecond.
@@ -94,8 +94,9 @@ class pool_options {
   /// The workers' nice level, 5 by default, so that the loop's latency does not depend on how busy they are.
   pool_options& niceness(int level) noexcept { return niceness_ = level, *this; }
   /// How long a worker that runs dry looks for its next call before it sleeps; zero: not at all. By default 20 us, if
-  /// this process may run on more processors than the pool has workers and spares: between calls of a few microseconds
-  /// that spares both sides the wake. A worker that looks in vain does so less and less often.
+  /// the calling thread may run on more processors than the pool has workers and spares: between calls of a few
+  /// microseconds that spares both sides the wake. Other pools, and whatever else runs there, do not count. A worker
+  /// that looks in vain does so less and less often.
   pool_options& spin(duration length) noexcept { return spin_ = length, *this; }
 
   std::size_t workers() const noexcept { return workers_; }

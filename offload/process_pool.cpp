@@ -13,7 +13,8 @@ namespace ringmill {
 
 namespace {
 
-/// Those that this process may run on: in a container or under taskset(1) fewer than the machine has.
+/// Those that the calling thread may run on, which the zygote inherits: in a container, under taskset(1) or where the
+/// thread was pinned, fewer than the machine has.
 std::size_t usable_processors() noexcept {
   cpu_set_t usable;
   CPU_ZERO(&usable);
