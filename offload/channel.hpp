@@ -104,7 +104,7 @@ class RINGMILL_API host_channel {
   /// How much of the call is done, as the worker says: from 0 to 1, or less than 0 if it has not said.
   float progress_of(std::uint32_t sequence) const noexcept { return protocol_.progress_of(sequence); }
 
-  /// The next answer, or nothing. Its payload stays until `done_reading` or the next `stage`. Throws
+  /// The next answer, or nothing. Its payload stays until `done_reading`, or a `stage` a whole ring later. Throws
   /// protocol_violation, once: then there is nothing more.
   std::optional<response> take();
   void done_reading() noexcept { protocol_.done_reading(); }
