@@ -91,7 +91,7 @@ class [[nodiscard("a task runs when it is awaited")]] reading_call final : publi
                 "read_in_place(reader): the reader is called with a view of the function's result, as "
                 "offload/result_view.hpp says");
   using result_type = std::invoke_result_t<Reader&, view_type&&>;
-  static_assert(!std::is_reference_v<result_type> && !holds_address<result_type>,
+  static_assert(!shows_bytes<std::remove_cv_t<result_type>>,
                 "read_in_place(reader): what the reader gives must not refer to the bytes, which are the worker's "
                 "again: give a string, a vector, a number");
   static_assert(

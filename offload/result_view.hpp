@@ -1,11 +1,14 @@
 // What is seen of a result while it still lies in its worker's memory: pool_call::read_in_place.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -43,6 +46,20 @@ template <class T>
 struct result_view_of<std::optional<T>> {
   using type = std::optional<typename result_view_of<T>::type>;
 };
+
+/// Whether a T says where the bytes are, or is made of what does. A struct of views is not seen through.
+template <class T>
+inline constexpr bool shows_bytes = std::is_reference_v<T> || holds_address<T>;
+template <class T, std::size_t Size>
+inline constexpr bool shows_bytes<std::array<T, Size>> = shows_bytes<T>;
+template <class T>
+inline constexpr bool shows_bytes<std::vector<T>> = shows_bytes<T>;
+template <class First, class Second>
+inline constexpr bool shows_bytes<std::pair<First, Second>> = shows_bytes<First> || shows_bytes<Second>;
+template <class... Elements>
+inline constexpr bool shows_bytes<std::tuple<Elements...>> = (shows_bytes<Elements> || ...);
+template <class T>
+inline constexpr bool shows_bytes<std::optional<T>> = shows_bytes<T>;
 
 }  // namespace detail
 
