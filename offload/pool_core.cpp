@@ -120,7 +120,8 @@ cancel_result pool_core::cancel(pool_task& task) noexcept {
       const duration own = task.options_.cancel_grace();
       const duration grace = own < duration::zero() ? options_.cancel_grace() : own;
       slot.channel->ask_to_stop(task.sequence_);
-      if (grace > duration::zero()) {
+      // A result of its may lie behind the one that is read now: then it is asked for when that has been read.
+      if (grace > duration::zero() || slot.is_looked_at) {
         loop_.arm(task, saturating_add(ring_.now(), grace));
       } else {
         kill(slot, &task);

@@ -78,6 +78,7 @@ void pool_core::start_first_workers() {
 }
 
 pool_core::~pool_core() {
+  RINGMILL_CHECK(deaf_ == 0, "a process_pool was destroyed by a function that it called: a reader, or an on_stderr");
   RINGMILL_CHECK(outstanding_ == 0, "a process_pool was destroyed while its tasks are awaited");
   RINGMILL_CHECK(!buffers_ || buffers_->waiters().empty(),
                  "a process_pool was destroyed while tasks wait for its buffers");

@@ -24,6 +24,9 @@ constexpr duration most_backlog = std::chrono::microseconds(100);
 constexpr duration longest_head = std::chrono::milliseconds(1);
 constexpr duration overdue_after = std::chrono::milliseconds(1);
 constexpr std::uint32_t most_in_flight = ring_entries / 2;
+/// A reader may give calls to the worker whose result it reads. Were there a whole ring of them, the last one's answer
+/// would be written to where that result lies.
+static_assert(most_in_flight < ring_entries);
 
 /// Resident, in bytes; 0 if it cannot be told.
 std::size_t memory_of(int pid) noexcept {
@@ -102,6 +105,7 @@ pool_task* pool_core::take_back() noexcept {
   const time_point now = ring_.now();
   for (auto& slot : slots_) {
     if (slot->now != worker_slot::state::running || now - slot->head_since < overdue_after) continue;
+    if (slot->is_looked_at) continue;  // `head_since` is of the call that is read, and there may be no other
     for (std::uint32_t number = slot->first + 1; number != slot->end(); ++number) {
       pool_task* task = slot->task_at(number);
       if (!task || task->state_ != pool_task::state::running || !call_back(*task)) continue;
@@ -264,15 +268,18 @@ void pool_core::take_answer(worker_slot& slot, const response& answer, lazy_cloc
     --prefetched_;
     slot.backlog -= std::min(slot.backlog, next->profile_->typical());
   }
-  // It has ended, and is there all the same: it was woken, and only the loop resumes it.
-  if (task && task->looks_in_place_) {
-    slot.is_looked_at = true;
-    task->look_at_result();
-    slot.is_looked_at = false;
-    clock.read_again();  // the next one may have waited for the memory: that is not its fault
-  }
+  if (task && task->looks_in_place_ && answer.status == response_status::value) look_in_place(slot, *task, clock);
   slot.channel->done_reading();
   if (slot.now != worker_slot::state::dying && slot.in_flight() != 0) begin_head(slot, clock.now());
+}
+
+/// The task has ended, and is there all the same: it was woken, and only the loop resumes it.
+void pool_core::look_in_place(worker_slot& slot, pool_task& task, lazy_clock& clock) noexcept {
+  const deaf_section quiet(*this);  // a reader that closes a handle waits: a death that comes meanwhile must wait too
+  slot.is_looked_at = true;
+  task.look_at_result();
+  slot.is_looked_at = false;
+  clock.read_again();  // the next one may have waited for the memory: that is not its fault
 }
 
 /// Throws protocol_error if the answer is nonsense.

@@ -89,8 +89,8 @@ class pool_core {
 
  private:
   class control_watch;
-  /// Ending a watch waits for the kernel, and other watches complete meanwhile. While this lives they are armed again
-  /// and nothing more: what they have to tell is still there afterwards.
+  /// Ending a watch waits for the kernel, and other watches complete meanwhile; so does a reader that closes a handle.
+  /// While this lives they are armed again and nothing more: what they have to tell is still there afterwards.
   class deaf_section {
    public:
     explicit deaf_section(pool_core& pool) noexcept : pool_(pool) { ++pool_.deaf_; }
@@ -167,6 +167,7 @@ class pool_core {
   bool take_answers(worker_slot& slot) noexcept;
   void take_answer(worker_slot& slot, const response& answer, lazy_clock& clock);
   void read_answer(pool_task& task, const response& answer);
+  void look_in_place(worker_slot& slot, pool_task& task, lazy_clock& clock) noexcept;
   void take_progress(worker_slot& slot) noexcept;
   void became_idle(worker_slot& slot, lazy_clock& clock) noexcept;
   bool is_worn_out(worker_slot& slot, lazy_clock& clock) noexcept;

@@ -18,6 +18,7 @@
 
 #include <ringmill/offload/channel_protocol.hpp>
 
+#include "../support/death.hpp"
 #include "pool_support.hpp"
 
 namespace rm = ringmill;
@@ -357,6 +358,69 @@ TEST_CASE("a reader that cancels a call behind it still sees its own bytes, not 
     }
     CHECK(adds_up(pool.stats()));
   });
+}
+
+TEST_CASE(
+    "calls that are cancelled by a reader after they have ended are not run again, and nor are those behind them") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker());
+    for (int warm = 0; warm < 50; ++warm) co_await pool.run<&letters>('a', 1);
+    for (int warm = 0; warm < 50; ++warm) co_await pool.run<&one>();
+    rm::nursery victim;
+    int ended = 0;
+    const auto call = [&]() -> rm::task<> { ended += co_await pool.run<&one>(); };
+    const auto reader = [&](std::string_view) {
+      std::this_thread::sleep_for(5ms);  // the worker answers all that it has
+      victim.cancel();
+    };
+    rm::nursery all;
+    co_await all.run([&]() -> rm::task<> {
+      all.start([&]() -> rm::task<> { co_await pool.run<&letters>('a', inline_size).read_in_place(reader); });
+      all.start([&]() -> rm::task<> { co_await victim.run(call); });
+      for (int count = 0; count < 3; ++count) all.start(call);
+      co_return;
+    });
+    CHECK(ended >= 3);
+    CHECK(pool.stats().killed == 0);
+    CHECK(pool.stats().run_again == 0);
+    CHECK(adds_up(pool.stats()));
+  });
+}
+
+TEST_CASE("a reader sees its bytes to the end though its worker has died and it closes what waits for the kernel") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker());
+    std::optional<rm::process_pool> other(one_worker());
+    co_await other->run<&one>();
+    const int worker = co_await pool.run<&pid>();
+    const std::size_t count = co_await pool.run<&letters>('a', large_size).read_in_place([&](std::string_view text) {
+      kill(worker, SIGKILL);
+      CHECK(support::gone_within(20s, {worker}));
+      std::this_thread::sleep_for(20ms);  // its zygote says so
+      other.reset();
+      return count_of('a', text);
+    });
+    CHECK(count == large_size);
+    const int next = co_await pool.run<&pid>();
+    CHECK(next != worker);
+    CHECK(adds_up(pool.stats()));
+  });
+}
+
+TEST_CASE("a pool that is destroyed by its own reader says so") {
+#if defined(RINGMILL_TSAN)
+  MESSAGE("not under ThreadSanitizer: it allows no threads in a child of a program that has some");
+#else
+  const std::string said = support::death_of([] {
+    auto body = []() -> rm::task<> {
+      std::optional<rm::process_pool> pool(one_worker());
+      const auto destroy = [&pool](std::string_view) { pool.reset(); };
+      co_await pool->run<&letters>('a', inline_size).read_in_place(destroy);
+    };
+    rm::run(body());
+  });
+  CHECK(said.find("a process_pool was destroyed by a function that it called: a reader") != std::string::npos);
+#endif
 }
 
 TEST_CASE("calls that are made from a reader, by a task that it starts, run like others") {
