@@ -78,7 +78,7 @@ void pool_core::violated(worker_slot& slot, const char* what) noexcept {
 
 /// Its process is dead: what it had answered counts, its tasks end or run again, the slot is empty.
 void pool_core::bury(worker_slot& slot, const zygote_message& death) noexcept {
-  take_answers(slot);
+  take_answers(slot, readers::get_copies);
   const bool was_killed = slot.now == worker_slot::state::dying;
   slot.now = worker_slot::state::dying;  // nothing is given to it while the watch ends
   std::string output;
@@ -119,7 +119,7 @@ void pool_core::blame(pool_task& task, const worker_crashed& death) noexcept {
 /// All workers have died with it.
 void pool_core::bury_with_zygote(worker_slot& slot) noexcept {
   constexpr std::uint8_t most_deaths = 3;
-  take_answers(slot);
+  take_answers(slot, readers::get_copies);
   if (slot.now == worker_slot::state::running) {
     pool_task* first = slot.head();
     // The worker may live a moment longer than its zygote: what it has not begun it must not begin any more.

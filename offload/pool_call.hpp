@@ -8,6 +8,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <exception>
 #include <optional>
 #include <span>
@@ -24,6 +25,7 @@
 #include <ringmill/offload/result_view.hpp>
 #include <ringmill/runtime/awaiter.hpp>
 #include <ringmill/runtime/detail/functional.hpp>
+#include <ringmill/runtime/detail/unique_ptr.hpp>
 #include <ringmill/runtime/result.hpp>
 
 namespace ringmill::detail {
@@ -107,11 +109,17 @@ class [[nodiscard("a task runs when it is awaited")]] reading_call final : publi
 
   result_type await_resume() {
     this->rethrow_failure();
+    if (view_) return detail::invoke(reader_, std::move(*view_));  // of the copy
     return std::move(given_).value();
   }
 
  private:
   void read_result(std::span<const std::byte> bytes) override { view_.emplace(decode<view_type>(bytes)); }
+  void copy_result(std::span<const std::byte> bytes) override {
+    copy_ = std::make_unique_for_overwrite<std::byte[]>(bytes.size());
+    std::memcpy(copy_.get(), bytes.data(), bytes.size());
+    read_result({copy_.get(), bytes.size()});
+  }
   void look_at_result() noexcept override {
     if (!view_) return;
     try {
@@ -128,7 +136,8 @@ class [[nodiscard("a task runs when it is awaited")]] reading_call final : publi
   }
 
   Reader reader_;
-  std::optional<view_type> view_;
+  std::unique_ptr<std::byte[]> copy_;
+  std::optional<view_type> view_;  ///< of the bytes that are still to be looked at
   result<result_type> given_;
 };
 
@@ -155,8 +164,13 @@ class [[nodiscard("a task runs when it is awaited")]] pool_call : public functio
   ///   index) copy first. Where the views begin and end, and all that is no view, does not change.
   /// - The reader runs in the loop, between two tasks, and nothing else does meanwhile. It is called once, or not at
   ///   all if there is no result. The bytes are the worker's again when it returns.
+  /// - When a call of the same worker is cancelled or its time is over, the worker has died or the pool is shut down,
+  ///   results that are there count, and are copied: the task calls the reader when it goes on, with a view of the
+  ///   copy.
+  /// - It may start tasks, cancel any, and close things, but not destroy the pool.
   /// - What it throws, the task that awaits gets. By then the call has ended well, so it is not tried again.
-  /// - When it has been called, the task goes on with what it gave; one that was cancelled stops at its next wait.
+  /// - A result that is there beats a cancel, as ever: it is read, and the task goes on to its next wait. The reader of
+  ///   a call that was cancelled otherwise is not called.
   ///
   /// A reader that is an lvalue is referred to, and has to stay; any other is kept.
   template <class Reader>

@@ -107,7 +107,8 @@ bool pool_core::submit(pool_task& task) noexcept {
 }
 
 cancel_result pool_core::cancel(pool_task& task) noexcept {
-  if (task.is_at_worker()) take_answers(*task.slot_);  // a result that is there already beats the cancel
+  // A result that is there already beats the cancel.
+  if (task.is_at_worker()) take_answers(*task.slot_, readers::get_copies);
   if (task.state_ == pool_task::state::queued) {
     queue_.remove(task);
   } else if (task.state_ != pool_task::state::running) {
@@ -143,7 +144,7 @@ void pool_core::time_is_over(pool_task& task) noexcept {
     return finish(task, task_outcome::deadline, std::make_exception_ptr(deadline_exceeded(false)));
   }
   worker_slot& slot = *task.slot_;
-  take_answers(slot);
+  take_answers(slot, readers::get_copies);
   if (!task.is_at_worker() || task.slot_ != &slot) return dispatch();  // it has just ended
   const bool nobody_waits = task.state_ == pool_task::state::stopping;
   kill(slot, &task);
@@ -202,7 +203,7 @@ void pool_core::abandon_tasks() noexcept {
   for (auto& slot : slots_) {
     if (slot->now == worker_slot::state::leased) kill(*slot, nullptr);
     if (slot->now != worker_slot::state::running) continue;
-    take_answers(*slot);
+    take_answers(*slot, readers::get_copies);
     if (slot->now != worker_slot::state::running) continue;
     pool_task* head = slot->head();
     kill(*slot, head);  // the others wait again

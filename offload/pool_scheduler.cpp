@@ -199,7 +199,7 @@ void pool_core::end_turn() noexcept {
   for (auto& slot : slots_) {
     if (std::exchange(slot->has_staged, false)) slot->channel->publish();
     if (!slot->is_awake || slot->now == worker_slot::state::dying) continue;
-    if (take_answers(*slot)) {
+    if (take_answers(*slot, readers::run)) {
       any = true;
     } else if (slot->now != worker_slot::state::dying) {
       if (!slot->listen()) end_turn_soon();
@@ -211,25 +211,26 @@ void pool_core::end_turn() noexcept {
 }
 
 void pool_core::worker_spoke(worker_slot& slot) noexcept {
-  take_answers(slot);
+  take_answers(slot, readers::wait);
   if (slot.now == worker_slot::state::running) take_progress(slot);
   dispatch();
   end_turn_soon();  // behind the tasks that have their results now: what they call next is published with the rest
 }
 
 /// Whatever it has published; the first thing that is wrong is the last that is looked at. False: nothing.
-bool pool_core::take_answers(worker_slot& slot) noexcept {
+bool pool_core::take_answers(worker_slot& slot, readers may) noexcept {
   if (slot.now == worker_slot::state::dying || slot.now == worker_slot::state::empty) return false;
   if (slot.is_looked_at) return false;  // it is the reader that asks: the next ones come behind what it reads
+  const auto next = [&]() -> std::optional<response> {
+    const pool_task* task = slot.head();  // whose answer it is
+    if (may == readers::wait && task && task->looks_in_place_) return std::nullopt;
+    return slot.channel->take();
+  };
   try {
-    std::optional<response> answer = slot.channel->take();
+    std::optional<response> answer = next();
     if (!answer) return false;
     lazy_clock clock(ring_);
-    do {
-      take_answer(slot, *answer, clock);
-      if (slot.now == worker_slot::state::dying) return true;  // a reader has cancelled what this worker runs
-      answer = slot.channel->take();
-    } while (answer);
+    for (; answer; answer = next()) take_answer(slot, *answer, may, clock);
     if (slot.now == worker_slot::state::running && slot.in_flight() == 0) became_idle(slot, clock);
   } catch (const std::exception& error) {
     violated(slot, error.what());
@@ -237,7 +238,7 @@ bool pool_core::take_answers(worker_slot& slot) noexcept {
   return true;
 }
 
-void pool_core::take_answer(worker_slot& slot, const response& answer, lazy_clock& clock) {
+void pool_core::take_answer(worker_slot& slot, const response& answer, readers may, lazy_clock& clock) {
   if (answer.status == response_status::ready) {
     slot.is_ready = true;
     if (slot.pid != 0) slot.is_here();
@@ -253,7 +254,7 @@ void pool_core::take_answer(worker_slot& slot, const response& answer, lazy_cloc
     requeue(*task);
   } else if (task) {
     task->run_time_ = answer.run_time;
-    read_answer(*task, answer);  // throws: the task is still its own, and blamed
+    read_answer(*task, answer, may);  // throws: the task is still its own, and blamed
     // The worker's word, unless it is the most that it can say: several answers that come together have no other time.
     constexpr std::uint32_t most = ~std::uint32_t{0};
     statistics_.run_time.record(answer.run_time == most ? clock.now() - slot.head_since : duration(answer.run_time));
@@ -268,9 +269,11 @@ void pool_core::take_answer(worker_slot& slot, const response& answer, lazy_cloc
     --prefetched_;
     slot.backlog -= std::min(slot.backlog, next->profile_->typical());
   }
-  if (task && task->looks_in_place_ && answer.status == response_status::value) look_in_place(slot, *task, clock);
+  if (may == readers::run && task && task->looks_in_place_ && answer.status == response_status::value) {
+    look_in_place(slot, *task, clock);
+  }
   slot.channel->done_reading();
-  if (slot.now != worker_slot::state::dying && slot.in_flight() != 0) begin_head(slot, clock.now());
+  if (slot.in_flight() != 0) begin_head(slot, clock.now());
 }
 
 /// The task has ended, and is there all the same: it was woken, and only the loop resumes it.
@@ -283,7 +286,7 @@ void pool_core::look_in_place(worker_slot& slot, pool_task& task, lazy_clock& cl
 }
 
 /// Throws protocol_error if the answer is nonsense.
-void pool_core::read_answer(pool_task& task, const response& answer) {
+void pool_core::read_answer(pool_task& task, const response& answer, readers may) {
   switch (answer.status) {
     case response_status::error:
       return finish(task, task_outcome::task_error, decode_exception(answer.payload));
@@ -296,7 +299,11 @@ void pool_core::read_answer(pool_task& task, const response& answer) {
       return finish_cancelled(task);
     default:
       try {
-        task.read_result(answer.payload);
+        if (may == readers::get_copies && task.looks_in_place_) {
+          task.copy_result(answer.payload);
+        } else {
+          task.read_result(answer.payload);
+        }
       } catch (const protocol_error&) {
         throw;
       } catch (...) {  // no memory here, or the result's own codec

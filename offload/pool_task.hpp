@@ -55,10 +55,16 @@ class RINGMILL_API pool_task : private timer {
   virtual std::uint64_t argument_hash() const = 0;
   /// Throws protocol_error if `bytes` are no result; the worker may still change them.
   virtual void read_result(std::span<const std::byte> bytes) = 0;
-  /// After it, once the pool's books are in order, and before the worker may use these bytes for something else. May
-  /// call into the pool. Only for a task that `looks_in_place`.
+
+  // Only for a task that `looks_in_place`. One of these two is called:
+
+  /// After `read_result`, between two tasks, once the pool's books are in order, and before the worker may use these
+  /// bytes for something else. May call into the pool.
   virtual void look_at_result() noexcept {}
+  /// Instead of `read_result`, where it is no time to look: the bytes are the worker's again at once.
+  virtual void copy_result(std::span<const std::byte> bytes) { read_result(bytes); }
   void looks_in_place() noexcept { looks_in_place_ = true; }
+
   void rethrow_failure() {
     if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   }

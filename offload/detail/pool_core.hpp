@@ -130,6 +130,14 @@ class pool_core {
     std::optional<time_point> read_;
   };
 
+  /// What becomes of a result that is to be read where it lies. A reader is a stranger's function, so it is called
+  /// between two tasks (`end_turn`), and not from what another task has called, or from a completion.
+  enum class readers : std::uint8_t {
+    run,
+    wait,        ///< it stays where it is until the end of the turn, and those behind it too
+    get_copies,  ///< it counts now: the task itself calls the reader when it goes on, with a copy
+  };
+
   /// Runs once after what is ready now: then calls that were staged meanwhile are published together, and workers that
   /// have spoken are looked at again. A waiter that is woken cannot be taken back, so it may outlive the pool.
   class turn_end final : public callback_waiter {
@@ -164,9 +172,9 @@ class pool_core {
   bool call_back(pool_task& task) noexcept;
   void end_turn_soon() noexcept;
   void end_turn() noexcept;
-  bool take_answers(worker_slot& slot) noexcept;
-  void take_answer(worker_slot& slot, const response& answer, lazy_clock& clock);
-  void read_answer(pool_task& task, const response& answer);
+  bool take_answers(worker_slot& slot, readers may) noexcept;
+  void take_answer(worker_slot& slot, const response& answer, readers may, lazy_clock& clock);
+  void read_answer(pool_task& task, const response& answer, readers may);
   void look_in_place(worker_slot& slot, pool_task& task, lazy_clock& clock) noexcept;
   void take_progress(worker_slot& slot) noexcept;
   void became_idle(worker_slot& slot, lazy_clock& clock) noexcept;

@@ -37,6 +37,11 @@ std::vector<std::uint64_t> numbers(std::uint64_t count) {
   std::iota(all.begin(), all.end(), std::uint64_t{0});
   return all;
 }
+/// Until the file is gone. It does not sleep: a worker that does has answered all that it was given.
+std::vector<std::uint64_t> numbers_when_open(const std::string& gate, std::uint64_t count) {
+  while (access(gate.c_str(), F_OK) == 0) std::this_thread::yield();
+  return numbers(count);
+}
 using report = std::tuple<std::vector<std::string>, std::optional<std::vector<std::uint16_t>>, std::pair<int, bool>>;
 report make_report() { return {{"one", "", "three"}, std::vector<std::uint16_t>{1, 2, 3}, {-7, true}}; }
 int one() { return 1; }
@@ -115,6 +120,38 @@ bool is_shared_memory(const void* address) {
 
 std::size_t count_of(char letter, std::string_view text) {
   return static_cast<std::size_t>(std::count(text.begin(), text.end(), letter));
+}
+
+/// A file that a worker waits for to be gone.
+class gate {
+ public:
+  gate() { close(mkstemp(path_.data())); }
+  ~gate() { open(); }
+  gate(const gate&) = delete;
+  gate& operator=(const gate&) = delete;
+  const std::string& path() const { return path_; }
+  void open() { unlink(path_.c_str()); }
+
+ private:
+  std::string path_ = "/tmp/ringmill_reading_XXXXXX";
+};
+
+/// Until the calls that were started are at their workers.
+rm::task<> a_few_turns() {
+  for (int turns = 0; turns < 4; ++turns) co_await rm::yield();
+}
+
+/// Until a worker that was given calls has answered them all. The loop does not look meanwhile.
+void wait_until_it_sleeps(int worker) {
+  const auto patience = std::chrono::steady_clock::now() + 20s;
+  for (;;) {
+    std::ifstream status("/proc/" + std::to_string(worker) + "/stat");
+    std::string text;
+    std::getline(status, text);
+    if (text.find(") S ") != std::string::npos) return;
+    if (std::chrono::steady_clock::now() > patience) throw std::runtime_error("a worker has not answered for 20 s");
+    std::this_thread::sleep_for(1ms);
+  }
 }
 
 }  // namespace
@@ -289,6 +326,128 @@ TEST_CASE("a call that is queued or given to a worker behind another one is canc
     CHECK(calls == 0);
     co_await call(pool, calls);
     CHECK(calls == 1);
+    CHECK(adds_up(pool.stats()));
+  });
+}
+
+TEST_CASE("a result that is there when its call is cancelled is read by its own task, and not inside of the cancel") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker());
+    const int worker = co_await pool.run<&pid>();
+    for (const bool is_fiber : {false, true}) {
+      for (int warm = 0; warm < 50; ++warm) {  // short: the worker gets several
+        co_await pool.run<&one>();
+        co_await pool.run<&numbers_when_open>(std::string("/none"), std::uint64_t{1000});
+      }
+      gate closed;
+      rm::nursery first;
+      rm::nursery second;
+      bool is_inside = false;
+      std::uint64_t sum = 0;
+      bool went_further = false;
+      const auto add_up = [&](std::span<const std::uint64_t> all) {
+        CHECK_FALSE(is_inside);
+        for (const std::uint64_t number : all) sum += number;
+      };
+      const auto call = [&]() -> rm::task<> {
+        co_await pool.run<&numbers_when_open>(closed.path(), std::uint64_t{1000}).read_in_place(add_up);
+        co_await rm::yield();
+        went_further = true;
+      };
+      const auto behind = [&]() -> rm::task<> { co_await pool.run<&one>(); };
+      const auto cancel_both = [&] {
+        is_inside = true;
+        second.cancel();  // its result counts, and lies behind the other one
+        first.cancel();
+        is_inside = false;
+      };
+      rm::nursery all;
+      co_await all.run([&]() -> rm::task<> {
+        all.start([&]() -> rm::task<> { co_await first.run(call); });
+        all.start([&]() -> rm::task<> { co_await second.run(behind); });
+        co_await a_few_turns();
+        CHECK(pool.stats().running == 2);
+        closed.open();
+        wait_until_it_sleeps(worker);
+        if (is_fiber) {
+          co_await rm::fiber(cancel_both);
+        } else {
+          cancel_both();
+        }
+      });
+      CHECK(sum == 1000 * 999 / 2);
+      CHECK_FALSE(went_further);
+    }
+    CHECK(pool.stats()[rm::task_outcome::cancelled] == 0);
+    CHECK(pool.stats().killed == 0);
+    CHECK(adds_up(pool.stats()));
+  });
+}
+
+TEST_CASE("what a reader throws, or gives, when a cancel came after the result is its task's all the same") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker());
+    const int worker = co_await pool.run<&pid>();
+    for (const bool throws : {false, true}) {
+      gate closed;
+      rm::nursery calls;
+      std::size_t given = 0;
+      std::string thrown;
+      const auto reader = [&](std::span<const std::uint64_t> all) {
+        if (throws) throw std::range_error("not this one");
+        return all.size();
+      };
+      const auto call = [&]() -> rm::task<> {
+        try {
+          given = co_await pool.run<&numbers_when_open>(closed.path(), std::uint64_t{7}).read_in_place(reader);
+        } catch (const std::range_error& error) {
+          thrown = error.what();
+        }
+      };
+      co_await calls.run([&]() -> rm::task<> {
+        calls.start(call);
+        co_await a_few_turns();
+        closed.open();
+        wait_until_it_sleeps(worker);
+        calls.cancel();
+      });
+      CHECK(given == (throws ? 0 : 7));
+      CHECK(thrown == (throws ? "not this one" : ""));
+    }
+    CHECK(pool.stats()[rm::task_outcome::value] == 3);
+    CHECK(adds_up(pool.stats()));
+  });
+}
+
+TEST_CASE("a result that is there when its time is over, or when its worker is dead, is read") {
+  on_each_pool_kernel([]() -> rm::task<> {
+    rm::process_pool pool(one_worker());
+    const int worker = co_await pool.run<&pid>();
+    const auto size_of = [](std::string_view text) { return text.size(); };
+    std::size_t sizes = 0;
+    const auto call = [&](std::uint64_t size) -> rm::task<> {
+      const auto limited = rm::call_options().run_timeout(200ms);
+      sizes += co_await pool.run<&letters>(limited, 'a', size).read_in_place(size_of);
+    };
+    rm::nursery calls;
+    co_await calls.run([&]() -> rm::task<> {
+      calls.start(call, std::uint64_t{1});
+      co_await a_few_turns();
+      wait_until_it_sleeps(worker);
+      std::this_thread::sleep_for(210ms);  // when the loop looks, both have come
+    });
+    co_await calls.run([&]() -> rm::task<> {
+      calls.start(call, std::uint64_t{2});
+      co_await a_few_turns();
+      wait_until_it_sleeps(worker);
+      kill(worker, SIGKILL);
+      CHECK(support::gone_within(20s, {worker}));
+      std::this_thread::sleep_for(20ms);  // its zygote says so
+    });
+    CHECK(sizes == 3);
+    CHECK(pool.stats().run_again == 0);
+    const int next = co_await pool.run<&pid>();
+    CHECK(next != worker);
     CHECK(adds_up(pool.stats()));
   });
 }

@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstddef>
 #include <numeric>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include <ringmill/io/sim/search.hpp>
@@ -74,6 +76,48 @@ rm::task<> map_with_one_that_hangs() {
   demand(late == 1, "the call that hangs was not found");
 }
 
+std::string slow_text(int microseconds) {
+  sim::compute_for(std::chrono::microseconds(microseconds));
+  return std::string(8 * 1024, 'a');
+}
+int quick(int microseconds) {
+  sim::compute_for(std::chrono::microseconds(microseconds));
+  return microseconds;
+}
+
+/// Of four workers one has a result that is read, one is killed by the reader, one has a call behind another, and one
+/// is idle: it is to get what lies behind a slow call.
+rm::task<> cancel_in_a_reader() {
+  rm::process_pool pool(rm::pool_options().workers(4));
+  for (int warm = 0; warm < 50; ++warm) co_await pool.run<&quick>(0);  // short: a worker gets several
+  const auto idle = [&pool] {
+    int count = 0;
+    for (const rm::worker_status& worker : pool.stats().workers) count += worker.state == std::string("idle") ? 1 : 0;
+    return count;
+  };
+  while (idle() != 4) co_await rm::sleep_for(1ms);
+  rm::nursery all;
+  rm::nursery victims;
+  bool has_seen_an_idle_one = false;
+  const auto reader = [&](std::string_view) {
+    has_seen_an_idle_one = idle() == 1;
+    victims.cancel();
+  };
+  const auto read = [&]() -> rm::task<> { co_await pool.run<&slow_text>(5000).read_in_place(reader); };
+  const auto hang = [&]() -> rm::task<> { co_await pool.run<&slow_text>(2'000'000); };
+  const auto compute = [&](int microseconds) -> rm::task<> { co_await pool.run<&quick>(microseconds); };
+  co_await all.run([&]() -> rm::task<> {
+    all.start(read);
+    all.start([&]() -> rm::task<> { co_await victims.run(hang); });
+    co_await rm::sleep_for(4400us);
+    all.start(compute, 950);
+    all.start(compute, 20);
+    all.start(compute, 1);
+  });
+  demand(has_seen_an_idle_one, "all workers were busy when the result was read");
+  demand(pool.stats().killed == 1, "not only the call that was cancelled was killed");
+}
+
 }  // namespace
 
 TEST_CASE("each of five hundred crashes in a row takes no longer than its processes") {
@@ -88,5 +132,12 @@ TEST_CASE("a call that hangs is the only one of its chunk that a run_timeout end
   check_seeds("pool, one call hangs", 100, &no_faults, [](sim::world& world) {
     sim::simulate_workers(world);
     world.host("one").start(&map_with_one_that_hangs);
+  });
+}
+
+TEST_CASE("a reader that cancels a call while a worker is idle is back at once") {
+  check_seeds("pool, a cancel in a reader", 100, &no_faults, [](sim::world& world) {
+    sim::simulate_workers(world);
+    world.host("one").start(&cancel_in_a_reader);
   });
 }

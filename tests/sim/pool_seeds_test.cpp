@@ -27,9 +27,56 @@ namespace {
 /// Nothing hangs for ever: what stands still is killed.
 rm::call_options limited() { return rm::call_options().run_timeout(300ms); }
 
+/// What readers may do to others, and whether one runs where none may.
+class reader_book {
+ public:
+  /// While this lives a reader runs, or a task's statement in which none may.
+  class no_reader_inside {
+   public:
+    explicit no_reader_inside(reader_book& book) : book_(book) { ++book_.inside_; }
+    ~no_reader_inside() { --book_.inside_; }
+    no_reader_inside(const no_reader_inside&) = delete;
+    no_reader_inside& operator=(const no_reader_inside&) = delete;
+
+   private:
+    reader_book& book_;
+  };
+  bool is_inside() const { return inside_ != 0; }
+
+  /// A call that reads, and those beside it. Known to all clients while it lives.
+  class group {
+   public:
+    explicit group(reader_book& book) : book_(book) { book_.groups_.push_back(this); }
+    ~group() { std::erase(book_.groups_, this); }
+    group(const group&) = delete;
+    group& operator=(const group&) = delete;
+    void cancel() {
+      const no_reader_inside here(book_);
+      calls.cancel();
+    }
+    rm::nursery calls;
+
+   private:
+    reader_book& book_;
+  };
+  void cancel_any(sim::random_source& random) { groups_[random.below(groups_.size())]->cancel(); }
+
+  /// Its end waits for the kernel.
+  void close_other_pool() {
+    const no_reader_inside here(*this);
+    other_pool.reset();
+  }
+  std::optional<rm::process_pool> other_pool;
+
+ private:
+  int inside_ = 0;
+  std::vector<group*> groups_;
+};
+
 class client {
  public:
-  client(sim::world& world, rm::process_pool& pool) : world_(world), pool_(pool) {}
+  client(sim::world& world, rm::process_pool& pool, reader_book& readers)
+      : world_(world), pool_(pool), readers_(readers) {}
 
   rm::task<> talk(int calls) {
     for (int count = 0; count < calls; ++count) {
@@ -168,20 +215,36 @@ class client {
     demand(text == std::string(static_cast<std::size_t>(size), static_cast<char>('a' + id % 26)), "a wrong text");
   }
 
-  /// The reader gives, throws, or wants all calls but this one to be cancelled.
+  /// The reader gives, throws, cancels its own group of calls, or one of any client, or closes something. A task does
+  /// some of that meanwhile, too.
   rm::task<> read_in_place(int id) {
     const int size = below(20'000);
-    const int does = below(4);
-    rm::nursery others;
+    const int does = below(6);
+    reader_book::group others(readers_);
+    int times_read = 0;
+    bool went_on = false;
     const auto reader = [&](std::string_view text) {
-      demand(text == std::string(static_cast<std::size_t>(size), static_cast<char>('a' + id % 26)), "a wrong text");
+      demand(!readers_.is_inside(), "a reader was called in the middle of a statement of another task");
+      const reader_book::no_reader_inside here(readers_);
+      ++times_read;
+      const std::string expected(static_cast<std::size_t>(size), static_cast<char>('a' + id % 26));
+      demand(text == expected, "a wrong text");
       if (does == 0) throw std::range_error("as agreed");
       if (does == 1) others.cancel();
+      if (does == 2) readers_.cancel_any(world_.random());
+      if (does == 3) readers_.close_other_pool();
+      demand(text == expected, "a text has changed while it was read");
       return text.size();
     };
-    co_await others.run([&]() -> rm::task<> {
+    co_await others.calls.run([&]() -> rm::task<> {
+      if (below(3) == 0) {
+        others.calls.start([&]() -> rm::task<> {
+          co_await rm::sleep_for(std::chrono::microseconds(below(200)));
+          below(2) ? others.cancel() : readers_.close_other_pool();
+        });
+      }
       for (int count = below(4); count > 0; --count) {
-        others.start([&]() -> rm::task<> {
+        others.calls.start([&]() -> rm::task<> {
           const int other = call_book::current().next_id();
           auto call = plain_call(other);
           try {
@@ -197,12 +260,15 @@ class client {
       bool has_thrown = false;
       try {
         const std::size_t seen = co_await pool_.run<&long_text>(limited(), id, size).read_in_place(reader);
+        went_on = true;
         demand(seen == static_cast<std::size_t>(size), "what a reader gave is another value");
       } catch (const std::range_error&) {
+        went_on = true;
         has_thrown = true;
       }
       demand(!has_thrown || does == 0, "a reader's exception came from nowhere");
     });
+    demand(times_read == (went_on ? 1 : 0), "a reader was called twice, or for a call that has no result");
   }
 
   rm::task<> large_argument(int id) {
@@ -218,6 +284,7 @@ class client {
 
   sim::world& world_;
   rm::process_pool& pool_;
+  reader_book& readers_;
 };
 
 rm::task<> make_pool(std::optional<rm::process_pool>& pool, const rm::pool_options& how) {
@@ -265,11 +332,13 @@ rm::task<> use_a_pool(sim::world& world, std::optional<rm::duration> faults_end)
   if (world.random().chance(300)) how.quarantine(rm::duration(0));
   std::optional<rm::process_pool> pool;
   co_await make_pool(pool, how);
+  reader_book readers;
+  if (world.random().chance(300)) co_await make_pool(readers.other_pool, rm::pool_options().workers(1));
   rm::nursery clients;
   co_await clients.run([&]() -> rm::task<> {
     for (std::uint64_t count = 1 + world.random().below(4); count > 0; --count) {
       clients.start([&]() -> rm::task<> {
-        client one(world, *pool);
+        client one(world, *pool, readers);
         auto talk = one.talk(12);
         co_await std::move(talk);
       });
