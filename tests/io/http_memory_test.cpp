@@ -38,7 +38,7 @@ TEST_CASE("pipelining: a lack of memory for one response takes none of those bef
     server.route("GET", "/*", path);
     const auto ask = [&](rm::tcp_stream& client) -> rm::task<> {
       co_await client.write_all(get("/1") + get("/large") + get("/2"));
-      const std::string text = co_await read_to_end(client);
+      const std::string text = co_await support::read_to_end(client);
       CHECK(bodies(text) == std::vector<std::string>{"/1"});
       CHECK(told == 1);
       CHECK(failing_memory::left == failing_memory::never);
