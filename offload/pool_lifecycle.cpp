@@ -230,6 +230,11 @@ void pool_core::zygote_died() noexcept {
 }
 
 void pool_core::lost_patience(worker_slot& slot) noexcept {
+  if (slot.now == worker_slot::state::running) {
+    take_answers(slot, readers::get_copies);
+    if (slot.now == worker_slot::state::running && !slot.head()) kill(slot, nullptr);
+    return dispatch();
+  }
   if (slot.now == worker_slot::state::starting && slot.pid != 0 && !std::exchange(slot.start_was_cut, true)) {
     // Its initializer hangs, or it was stopped. It counts as one that died while it started.
     slot.expect_soon(options_.start_timeout());

@@ -23,6 +23,7 @@ constexpr duration most_backlog = std::chrono::microseconds(100);
 /// A worker that runs something longer than this gets nothing more meanwhile.
 constexpr duration longest_head = std::chrono::milliseconds(1);
 constexpr duration overdue_after = std::chrono::milliseconds(1);
+constexpr duration time_to_skip = std::chrono::seconds(5);
 constexpr std::uint32_t most_in_flight = ring_entries / 2;
 /// A reader may give calls to the worker whose result it reads. Were there a whole ring of them, the last one's answer
 /// would be written to where that result lies.
@@ -182,7 +183,7 @@ bool pool_core::assign(worker_slot& slot, pool_task& task) noexcept {
 void pool_core::begin_head(worker_slot& slot, time_point now) noexcept {
   slot.head_since = now;
   pool_task* task = slot.head();
-  if (!task) return;  // called back: it will say so at once
+  if (!task) return slot.expect_soon(time_to_skip);  // called back: it says so at once, unless it hangs
   statistics_.queue_time.record(now - task->submitted_);
   // One that is stopping has its grace: the worker had said that it was begun, behind another one.
   if (task->state_ == pool_task::state::running && task->options_.run_timeout() != duration::max()) {
@@ -247,6 +248,7 @@ void pool_core::take_answer(worker_slot& slot, const response& answer, readers m
     return slot.channel->done_reading();
   }
   pool_task* task = slot.task_at(answer.sequence);
+  if (!task) slot.is_here();  // see begin_head
   if (task && answer.status == response_status::skipped) {
     // It saw a wish that came too late to be sure of it.
     if (!slot.channel->was_called_back(answer.sequence)) throw protocol_error("it skipped a task without being asked");

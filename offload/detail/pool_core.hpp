@@ -69,7 +69,7 @@ class pool_core {
   void worker_spoke(worker_slot& slot) noexcept;
   void zygote_spoke() noexcept;
 
-  /// That worker has neither started nor been reported dead in time.
+  /// That worker has not started, skipped a call that was called back, or been reported dead in time.
   void lost_patience(worker_slot& slot) noexcept;
 
   // For the pool.

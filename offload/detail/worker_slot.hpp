@@ -39,7 +39,7 @@ class worker_slot {
   bool listen();
   /// Blocks until the watch has ended (a cancel's round trip to the kernel).
   void unwatch() noexcept;
-  /// It has so long to start, or to be reported dead; then the pool is told (`lost_patience`).
+  /// It has so long to start, to skip a call, or to be reported dead; then the pool is told (`lost_patience`).
   void expect_soon(duration patience) noexcept;
   void is_here() noexcept;
   /// SIGKILL, by pidfd: never another process that got the same number. Before the pidfd is known it is only noted.

@@ -415,6 +415,38 @@ void pools_in_a_shortage(sim::world& world) {
   });
 }
 
+/// Calls that lie behind another one and are cancelled, in workers that stand still: some before they have said that
+/// they skip such a call, when they have nothing else.
+void cancels_under_hangs(sim::world& world) {
+  sim::simulate_workers(world);
+  world.host("one").start([&world]() -> rm::task<> {
+    const call_book book;
+    rm::process_pool pool(rm::pool_options().workers(1));
+    const auto call = [&]() -> rm::task<> {
+      try {
+        co_await pool.run<&square>(limited(), call_book::current().next_id(), 0);
+      } catch (const rm::deadline_exceeded&) {
+      } catch (const rm::pool_unavailable&) {
+      }
+    };
+    for (int round = 0; round < 40; ++round) {
+      rm::nursery first;
+      co_await first.run([&]() -> rm::task<> {
+        rm::nursery behind;
+        first.start(call);
+        co_await behind.run([&]() -> rm::task<> {
+          for (int count = 0; count < 3; ++count) behind.start(call);
+          co_await rm::sleep_for(std::chrono::microseconds(world.random().below(100)));
+          behind.cancel();
+        });
+      });
+    }
+  });
+}
+sim::options hangs(std::uint64_t seed) {
+  return sim::options().completion_delay(seed % 2 ? 20us : 200us).fault(sim::fault::process_hang, 2);
+}
+
 sim::options shortages(std::uint64_t) {
   return sim::options().fault(sim::fault::no_descriptor, 100).fault(sim::fault::process_crash, 50);
 }
@@ -437,6 +469,10 @@ TEST_CASE("a pool keeps its promises while faults go on for ever") {
 
 TEST_CASE("a call that is at most once is begun at most once, whichever process dies") {
   check_seeds("at most once", 300, &deaths, &at_most_once_under_deaths);
+}
+
+TEST_CASE("a worker that hangs where it was to skip a call is replaced") {
+  check_seeds("pool, cancels and hangs", 300, &hangs, &cancels_under_hangs);
 }
 
 TEST_CASE("a pool that could not be made leaves nothing behind") {
