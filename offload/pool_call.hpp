@@ -8,13 +8,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <exception>
 #include <optional>
 #include <span>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <ringmill/offload/codec.hpp>
 #include <ringmill/offload/detail/argument_sinks.hpp>
@@ -25,7 +25,6 @@
 #include <ringmill/offload/result_view.hpp>
 #include <ringmill/runtime/awaiter.hpp>
 #include <ringmill/runtime/detail/functional.hpp>
-#include <ringmill/runtime/detail/unique_ptr.hpp>
 #include <ringmill/runtime/result.hpp>
 
 namespace ringmill::detail {
@@ -116,9 +115,8 @@ class [[nodiscard("a task runs when it is awaited")]] reading_call final : publi
  private:
   void read_result(std::span<const std::byte> bytes) override { view_.emplace(decode<view_type>(bytes)); }
   void copy_result(std::span<const std::byte> bytes) override {
-    copy_ = std::make_unique_for_overwrite<std::byte[]>(bytes.size());
-    std::memcpy(copy_.get(), bytes.data(), bytes.size());
-    read_result({copy_.get(), bytes.size()});
+    copy_.assign(bytes.begin(), bytes.end());
+    read_result(copy_);
   }
   void look_at_result() noexcept override {
     if (!view_) return;
@@ -136,7 +134,7 @@ class [[nodiscard("a task runs when it is awaited")]] reading_call final : publi
   }
 
   Reader reader_;
-  std::unique_ptr<std::byte[]> copy_;
+  std::vector<std::byte> copy_;
   std::optional<view_type> view_;  ///< of the bytes that are still to be looked at
   result<result_type> given_;
 };
