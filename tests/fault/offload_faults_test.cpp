@@ -90,8 +90,8 @@ rm::task<> one_task(rm::process_pool& pool, int number, rm::duration patience, t
 
 constexpr int tasks_of_a_load = 64;
 
-/// A pool, many tasks at once, workers that are replaced meanwhile, and the end of the pool: not before `point` was hit,
-/// since a zygote that gets no processor reaps the replaced ones later.
+/// A pool, many tasks at once, workers that are replaced meanwhile, and the end of the pool: not before `point` was
+/// hit, since a zygote that gets no processor reaps the replaced ones later.
 rm::task<> load(tally& to, rm::duration patience, const fault::armed_point& point) {
   constexpr std::size_t all_buffers = 128 * 1024;  // four at a time: the others wait for one
   rm::process_pool pool(
