@@ -74,6 +74,29 @@ rm::task<http::response> wait_a_second(http::request) {
 
 }  // namespace
 
+TEST_CASE("pipelining: a handler that stops the server takes no response with it, nor its own") {
+  on_each_kernel_and_simulated([]() -> rm::task<> {
+    rm::cancel_scope serving;
+    int handled = 0;
+    http::server server;
+    server.route("GET", "/stop", [&](http::request) -> rm::task<http::response> {
+      serving.cancel();
+      co_return http::response(200, "stopped");
+    });
+    server.route("GET", "/*", [&](http::request message) -> rm::task<http::response> {
+      ++handled;
+      co_return http::response(200, message.target);
+    });
+    const auto ask = [&](rm::tcp_stream& client) -> rm::task<> {
+      co_await client.write_all(get("/1") + get("/2") + get("/stop") + get("/3"));
+      const std::string text = co_await read_what_comes(client);
+      CHECK(bodies(text) == std::vector<std::string>{"/1", "/2", "stopped"});
+      CHECK(handled == 2);
+    };
+    co_await serve_until_cancelled(server, serving, ask);
+  });
+}
+
 TEST_CASE("pipelining: behind a handler that stops the server nothing is begun, and all is sent at once") {
   using pieces = std::vector<std::string>;
   for (const pieces& answered : {pieces{"/counted/1", "/stop"}, pieces{"/counted/1", "/stop-before-there-is-a-task"},

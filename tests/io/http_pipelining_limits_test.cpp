@@ -138,45 +138,6 @@ TEST_CASE("pipelining: a client that sends requests for ever leaves others their
   });
 }
 
-TEST_CASE("pipelining: a handler that stops the server takes no response with it, nor its own") {
-  on_each_kernel_and_simulated([]() -> rm::task<> {
-    rm::cancel_scope serving;
-    int handled = 0;
-    http::server server;
-    server.route("GET", "/stop", [&](http::request) -> rm::task<http::response> {
-      serving.cancel();
-      co_return http::response(200, "stopped");
-    });
-    server.route("GET", "/*", [&](http::request message) -> rm::task<http::response> {
-      ++handled;
-      co_return http::response(200, message.target);
-    });
-    auto listener = rm::tcp_listener::bind("127.0.0.1", 0);
-    const rm::address where = listener.local();
-    rm::nursery both;
-    co_await both.run([&]() -> rm::task<> {
-      both.start([&]() -> rm::task<> {
-        rm::task<> running = server.serve(listener);
-        co_await serving.run(std::move(running));
-      });
-      rm::tcp_stream client = co_await rm::tcp_stream::connect(where);
-      co_await client.write_all(get("/1") + get("/2") + get("/stop") + get("/3"));
-      std::string text;
-      std::array<char, 4096> buffer;
-      try {
-        while (const std::size_t n = co_await client.read_some(std::as_writable_bytes(std::span(buffer)))) {
-          text.append(buffer.data(), n);
-        }
-      } catch (const std::system_error&) {
-        // With a request that nobody read the connection may be reset, behind what was sent.
-      }
-      CHECK(bodies(text) == std::vector<std::string>{"/1", "/2", "stopped"});
-      CHECK(handled == 2);
-    });
-    CHECK(server.connections() == 0);
-  });
-}
-
 TEST_CASE("pipelining: a server that is stopped while a handler runs behind a response ends both") {
   in_virtual_time([]() -> rm::task<> {
     http::server server(http::server_options().write_timeout(24h));
