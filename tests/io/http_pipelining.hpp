@@ -21,6 +21,7 @@
 
 #include "../support/forwarding_kernel.hpp"
 #include "../support/kernels.hpp"
+#include "http_peers.hpp"
 
 namespace support {
 
@@ -87,15 +88,6 @@ inline std::vector<std::string> bodies(std::string_view text) {
   return found;
 }
 
-inline rm::task<std::string> read_to_end(rm::tcp_stream& stream) {
-  std::string text;
-  std::array<char, 65536> buffer;
-  while (const std::size_t n = co_await stream.read_some(std::as_writable_bytes(std::span(buffer)))) {
-    text.append(buffer.data(), n);
-  }
-  co_return text;
-}
-
 /// Until what has come ends so.
 inline rm::task<std::string> read_until(rm::tcp_stream& stream, std::string_view end) {
   std::string text;
@@ -109,10 +101,5 @@ inline rm::task<std::string> read_until(rm::tcp_stream& stream, std::string_view
 }
 
 inline rm::task<http::response> path(http::request message) { co_return http::response(200, message.target); }
-
-inline rm::task<http::response> slow(http::request message) {
-  co_await rm::sleep_for(std::chrono::hours(1));
-  co_return http::response(200, message.target);
-}
 
 }  // namespace support
