@@ -16,6 +16,9 @@ namespace ringmill {
 
 namespace {
 
+/// SCM_PIDFD of Linux 6.5, which older headers do not know: a descriptor of the sender's process.
+constexpr int sender_descriptor = 4;
+
 void check_count(std::size_t descriptors) {
   if (descriptors <= receive_unix_message_op::most_descriptors) return;
   throw std::invalid_argument("a message has 253 descriptors at most, not " + std::to_string(descriptors));
@@ -77,12 +80,15 @@ void receive_unix_message_op::completed(std::int32_t result, std::uint32_t flags
 
 void receive_unix_message_op::take_descriptors() noexcept {
   for (cmsghdr* note = CMSG_FIRSTHDR(&message_); note; note = CMSG_NXTHDR(&message_, note)) {
-    if (note->cmsg_level != SOL_SOCKET || note->cmsg_type != SCM_RIGHTS) continue;
+    if (note->cmsg_level != SOL_SOCKET) continue;
+    if (note->cmsg_type != SCM_RIGHTS && note->cmsg_type != sender_descriptor) continue;
     const std::size_t count = (note->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (std::size_t i = 0; i < count; ++i) {
       int number = -1;
       std::memcpy(&number, CMSG_DATA(note) + i * sizeof number, sizeof number);
-      descriptors_.emplace_back(number);
+      fd received(number);
+      // The other kind comes only where somebody has set SO_PASSPIDFD on the handle: it is not the peer's, and closed.
+      if (note->cmsg_type == SCM_RIGHTS) descriptors_.push_back(std::move(received));
     }
   }
 }

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -89,6 +90,32 @@ TEST_CASE("descriptors that were not asked for, or that nobody takes, are closed
     co_await left.send_with_descriptors("x", sent);
     co_await right.receive_with_descriptors(buffer);
     CHECK(support::open_descriptors() == open);
+  });
+  CHECK(support::open_descriptors() == before);
+}
+
+TEST_CASE(
+    "the sender's process, which SO_PASSPIDFD of the handle asks for, is none of the descriptors that were sent") {
+  constexpr int passes_process = 76;  // SO_PASSPIDFD of Linux 6.5, which older headers do not know
+  const int before = support::open_descriptors();
+  on_each_kernel([]() -> rm::task<> {
+    auto [left, right] = rm::unix_stream::pair();
+    const int on = 1;
+    if (::setsockopt(right.native_handle(), SOL_SOCKET, passes_process, &on, sizeof on) < 0) {
+      MESSAGE("this kernel has no SO_PASSPIDFD (Linux 6.5)");
+      co_return;
+    }
+    ends pipe = ends::of_pipe();
+    const std::array sent{pipe.right.number()};
+    std::array<std::byte, 16> buffer;
+    const int open = support::open_descriptors();
+    for (const std::size_t asked : {std::size_t{1}, std::size_t{16}}) {
+      co_await left.send_with_descriptors("x", sent);
+      const rm::unix_message got = co_await right.receive_with_descriptors(buffer, asked);
+      REQUIRE(got.descriptors.size() == 1);
+      CHECK(inode_of(got.descriptors[0].number()) == inode_of(sent[0]));
+      CHECK(support::open_descriptors() == open + 1);
+    }
   });
   CHECK(support::open_descriptors() == before);
 }
