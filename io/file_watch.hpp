@@ -122,7 +122,8 @@ class RINGMILL_API file_watch {
 
   int native_handle() const noexcept { return fd_.number(); }
   explicit operator bool() const noexcept { return static_cast<bool>(fd_); }
-  /// The handle, for operations of one's own.
+  /// The handle, for operations of one's own. For another descriptor make another `file_watch`: what was read from this
+  /// one stays with it.
   fd& handle() noexcept { return fd_; }
 
  private:
