@@ -187,6 +187,7 @@ class seeded_case::state {
   sim::random_source random;
   harm what;
   bool harm_is_over = false;
+  bool was_cancelled = false;
   sim::options world;
   std::uint64_t runs = 0;
   std::uint64_t hash = 0;
@@ -199,8 +200,9 @@ seeded_case::~seeded_case() { current_ = nullptr; }
 void seeded_case::not_by_seeds() {
   if (current_) throw not_simulated();
 }
-void seeded_case::without_harm() noexcept {
+void seeded_case::without_harm() {
   if (!current_) return;
+  if (current_->state_->was_cancelled) throw already_harmed();
   current_->state_->harm_is_over = true;
   failing_memory::is_on = false;
 }
@@ -221,6 +223,7 @@ class seeded_loop::parts final : public rm::testing::watched_driver {
             std::make_unique<sim::detail::sim_kernel>(world_, 0, std::string(), world_->settings.ring()))),
         scope_(ring_) {
     ++case_.runs;
+    case_.was_cancelled = false;
     turns_until_cancel_ = case_.what == harm::cancel ? draw_moment(case_.random) : -1;
     if (case_.what == harm::no_memory && !case_.harm_is_over) {
       failing_memory::left = draw_moment(case_.random);
@@ -271,6 +274,7 @@ class seeded_loop::parts final : public rm::testing::watched_driver {
       std::abort();
     }
     if (case_.harm_is_over || turns_until_cancel_ < 0 || turns_until_cancel_-- > 0) return false;
+    case_.was_cancelled = true;
     loop->cancel_root();
     return true;
   }

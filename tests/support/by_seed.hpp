@@ -25,6 +25,12 @@ class not_simulated : public std::exception {
   const char* what() const noexcept override { return "not by seeds"; }
 };
 
+/// Thrown by what a test case begins after it was harmed already.
+class already_harmed : public std::exception {
+ public:
+  const char* what() const noexcept override { return "the test case has been cancelled before"; }
+};
+
 /// What the seed does to the test case beyond what it must not notice. Its checks count only when that is nothing; but
 /// it has to end, with no task, descriptor or operation left, in any case.
 enum class harm : std::uint8_t {
@@ -48,8 +54,9 @@ class seeded_case {
 
   /// It cannot run in a simulated world.
   static void not_by_seeds();
-  /// It could not end well: it has tasks that only it can end, or needs the memory that it asks for.
-  static void without_harm() noexcept;
+  /// It could not end well: it has tasks that only it can end, or needs the memory that it asks for. Throws
+  /// `already_harmed` if it was cancelled before: it has gone on, but will not come back from its next wait.
+  static void without_harm();
 
   /// 0 to `count` - 1.
   std::size_t draw(std::size_t count) noexcept;

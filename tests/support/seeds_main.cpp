@@ -4,7 +4,8 @@
 //   test_runtime --seeds 500001-600000
 //   test_runtime --seed 17               that one alone
 //
-// What is in a seed's power is in by_seed.hpp. The last line says how many events that were, and how fast.
+// What is in a seed's power is in by_seed.hpp. The last line says how many events that were, and how fast. What
+// ringmill logs is shown only of a seed that fails, which is the last one.
 #define DOCTEST_CONFIG_IMPLEMENT
 #include <doctest/doctest.h>
 
@@ -22,6 +23,7 @@
 #include <ringmill/io/sim/random.hpp>
 #include <ringmill/offload/process_init.hpp>
 #include <ringmill/runtime/frame_memory.hpp>
+#include <ringmill/runtime/log.hpp>
 
 #include "by_seed.hpp"
 #include "failing_memory.hpp"
@@ -31,10 +33,33 @@ namespace {
 
 using support::harm;
 
+/// What ringmill has logged since the seed began: shown when that has failed, as far as there is room. Nothing here may
+/// need memory.
+class kept_log {
+ public:
+  static void begin() noexcept {
+    size_ = 0;
+    ringmill::set_log_hook(&keep);  // again: a test case may have had one of its own
+  }
+  static std::string_view text() noexcept { return {text_.data(), size_}; }
+
+ private:
+  static void keep(ringmill::log_level, std::string_view line) noexcept {
+    for (const std::string_view piece : {std::string_view("ringmill: "), line, std::string_view("\n")}) {
+      const std::size_t taken = piece.copy(text_.data() + size_, text_.size() - size_);
+      size_ += taken;
+    }
+  }
+  static inline std::array<char, 20'000> text_{};
+  static inline std::size_t size_ = 0;
+};
+
 /// What a crash says: which seed it was.
 std::array<char, 400> current_run{};
 
 void say_which_and_die(int signal) {
+  const std::string_view log = kept_log::text();
+  static_cast<void>(!::write(STDERR_FILENO, log.data(), log.size()));
   static_cast<void>(!::write(STDERR_FILENO, current_run.data(), std::strlen(current_run.data())));
   ::signal(signal, SIG_DFL);
   ::raise(signal);
@@ -98,6 +123,7 @@ class seeds_runner {
       : program_(std::move(program)),
         loud_(context_of({"", "--no-intro", "--no-version", "--minimal"})),
         silent_(context_of({"", "--reporters=silent"})) {
+    kept_log::begin();
     context_of({"", "--list-test-cases", "--reporters=silent"}).run();
     for (std::size_t number = 0; number < all_cases.size(); ++number) {
       if (is_simulated(number)) simulated_.push_back(number);
@@ -107,12 +133,13 @@ class seeds_runner {
   bool run(std::uint64_t first, std::uint64_t last) {
     const auto start = std::chrono::steady_clock::now();
     bool has_passed = true;
-    for (std::uint64_t seed = first; seed <= last && has_passed; ++seed) has_passed = run_one(seed);
+    std::uint64_t seed = first;
+    while (seed <= last && has_passed) has_passed = run_one(seed++);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     const auto events = static_cast<double>(events_);
     const std::string name = program_.substr(program_.rfind('/') + 1);
     std::printf("%-32s %8llu seeds %12.0f events %10.0f events a second %8.2f s\n", name.c_str(),
-                static_cast<unsigned long long>(last - first + 1), events, events / took.count(), took.count());
+                static_cast<unsigned long long>(seed - first), events, events / took.count(), took.count());
     std::printf("of %zu test cases, and %zu more are not simulated; hash %016llx\n", simulated_.size(),
                 all_cases.size() - simulated_.size(), static_cast<unsigned long long>(hash_));
     return has_passed;
@@ -148,6 +175,7 @@ class seeds_runner {
                   static_cast<unsigned long long>(seed), all_cases[number].name.c_str(), name_of(what).data(),
                   program_.c_str(), static_cast<unsigned long long>(seed));
     ::alarm(most_seconds);
+    kept_log::begin();
     const auto frames_before = ringmill::current_frame_statistics().live;
     const int descriptors_before = support::open_descriptors();
     support::single_allocations frames;
@@ -164,7 +192,8 @@ class seeds_runner {
     if (ringmill::current_frame_statistics().live != frames_before) complaint += " frames are left";
     if (support::open_descriptors() != descriptors_before) complaint += " descriptors are left";
     if (!complaint.empty()) {
-      std::printf("%s\n%s", complaint.c_str(), current_run.data());
+      const std::string_view log = kept_log::text();
+      std::printf("%.*s%s\n%s", static_cast<int>(log.size()), log.data(), complaint.c_str(), current_run.data());
       return false;  // and what is left would spoil the next
     }
     if (what == harm::no_memory) ringmill::set_frame_memory(nullptr);
