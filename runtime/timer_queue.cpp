@@ -33,7 +33,9 @@ std::optional<time_point> timer_queue::next_deadline() noexcept {
   if (empty()) return std::nullopt;
   const std::optional<position> first = find_first();
   if (!first) return std::nullopt;
-  return time_of(earliest_of(heads_[first->level][first->index]).value_or(beginning_of(*first)));
+  const head& ring = heads_[first->level][first->index];
+  if (is_in_order(*first)) return static_cast<const timer*>(ring.next_)->deadline_;
+  return time_of(earliest_of(ring).value_or(beginning_of(*first)));
 }
 
 /// Nothing if there are too many to look at each.
@@ -50,14 +52,20 @@ std::optional<timer_queue::ticks> timer_queue::earliest_of(const head& ring) noe
 
 void timer_queue::fire_until(time_point now_point) noexcept {
   const ticks now = ticks_of(now_point);
-  for (;;) {
-    const std::optional<position> first = find_first();
-    if (!first || beginning_of(*first) > now) break;
-    if (first->level == 0) {
-      present_ = std::max(present_, beginning_of(*first));
-      fire_all(*first);
-    } else {
+  while (const std::optional<position> first = find_first()) {
+    if (beginning_of(*first) > now) break;
+    if (first->level > 0 && !is_in_order(*first)) {
       spread(*first, now);
+      continue;
+    }
+    // The present stays before the slot while something is in it. So what is armed meanwhile comes into it as well, and
+    // behind what is there.
+    const head& ring = heads_[first->level][first->index];
+    while (ring.next_ != &ring) {
+      timer& due = static_cast<timer&>(*ring.next_);
+      if (due.deadline_ > now_point) return;
+      disarm(due);
+      due.fire_(due);
     }
   }
   present_ = std::max(present_, now);
@@ -81,16 +89,6 @@ void timer_queue::spread(position slot, ticks now) noexcept {
     timer& here = static_cast<timer&>(*item);
     item = item->next_;
     place(here);
-  }
-}
-
-void timer_queue::fire_all(position slot) noexcept {
-  head ring;
-  empty_into(ring, slot);
-  while (ring.next_ != &ring) {
-    timer& due = static_cast<timer&>(*ring.next_);
-    disarm(due);
-    due.fire_(due);
   }
 }
 

@@ -3,8 +3,9 @@
 //
 // A deadline is read as a number of eleven digits of six bits. A timer lies in the slot of the highest digit in which
 // its deadline differs from the present. When the present comes to that slot, its timers move on to lower digits: a
-// radix sort, done only as far as it is needed. Arming and disarming take the same few steps however many timers there
-// are, and no memory. See docs/design/timers.md.
+// radix sort, done only as far as it is needed: where they lie in order already, as those of equal lengths do, they fire
+// from where they are. Arming and disarming take the same few steps however many timers there are, and no memory. See
+// docs/design/timers.md.
 #pragma once
 
 #include <bit>
@@ -67,11 +68,11 @@ class RINGMILL_API timer_queue {
   bool empty() const noexcept { return size_ == 0; }
   std::size_t size() const noexcept { return size_; }
 
-  /// When `fire_until` has something to do next: not after the next deadline. Up to eight timers that share a slot it
-  /// is exactly that; with more the slot's beginning, since looking at each would take too long.
+  /// When `fire_until` has something to do next: not after the next deadline. It is exactly that if the timers that
+  /// share its slot are in order, or up to eight; else the slot's beginning, since looking at each would take too long.
   std::optional<time_point> next_deadline() noexcept;
 
-  /// `item` must not be armed. A deadline before the last `fire_until` counts as that one's.
+  /// `item` must not be armed. A deadline that is over already is the next `fire_until`'s.
   void arm(timer& item, time_point deadline) noexcept {
     RINGMILL_CHECK(!item.is_armed(), "a timer was armed twice");
     item.deadline_ = deadline;
@@ -110,13 +111,15 @@ class RINGMILL_API timer_queue {
   static std::optional<ticks> earliest_of(const head& ring) noexcept;
   void empty_into(head& ring, position slot) noexcept;
   void spread(position slot, ticks now) noexcept;
-  void fire_all(position slot) noexcept;
 
-  /// No timer is before it, and it never goes back.
+  bool is_in_order(position slot) const noexcept { return in_order_[slot.level] >> slot.index & 1; }
+
+  /// No timer is before it, it is in no slot that has timers but at the lowest level, and it never goes back.
   ticks present_ = 0;
   std::size_t size_ = 0;
   std::uint64_t occupied_[levels] = {};  ///< a bit for each slot; one whose last timer was disarmed may still be set
-  head heads_[levels][slots];            ///< linked only where the bit is set
+  std::uint64_t in_order_[levels] = {};  ///< the deadlines of an occupied slot's timers do not fall
+  head heads_[levels][slots];            ///< linked only where it is occupied
 };
 
 inline timer_queue::ticks timer_queue::ticks_of(time_point when) noexcept {
@@ -146,7 +149,10 @@ inline void timer_queue::place(timer& item) noexcept {
   const std::uint64_t bit = std::uint64_t{1} << index;
   if (!(occupied_[level] & bit)) {
     occupied_[level] |= bit;
+    in_order_[level] |= bit;
     ring.next_ = ring.previous_ = &ring;
+  } else if (ring.previous_ != &ring && item.deadline_ < static_cast<const timer*>(ring.previous_)->deadline_) {
+    in_order_[level] &= ~bit;
   }
   append(item, ring);
 }

@@ -4,11 +4,14 @@
 
 #include <array>
 #include <cerrno>
+#include <cfenv>
+#include <cstdint>
 #include <cstdlib>
 #include <exception>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <ringmill/runtime/async_stack.hpp>
@@ -389,6 +392,87 @@ TEST_CASE("each fiber has its own errno") {
     };
     co_await both.run(start);
     CHECK(seen == std::vector{11, 22});
+  };
+  run(body());
+}
+
+TEST_CASE("each fiber has its own rounding mode, in both floating-point units") {
+  // volatile, or the compiler divides before it runs.
+  auto third = [] {
+    volatile double one = 1, three = 3;
+    return one / three;
+  };
+  auto long_third = [] {
+    volatile long double one = 1, three = 3;
+    return one / three;
+  };
+  const double nearest = third();
+  const long double long_nearest = long_third();
+  auto body = [&]() -> rm::task<> {
+    rm::nursery both;
+    std::vector<std::pair<double, long double>> seen;
+    auto compute = [&](int mode) {
+      std::fesetround(mode);
+      rm::fiber_await(rm::sleep_for(1ms));
+      seen.emplace_back(third(), long_third());
+    };
+    auto start = [&]() -> rm::task<> {
+      both.start([&]() { return rm::fiber(compute, FE_UPWARD); });
+      both.start([&]() { return rm::fiber(compute, FE_DOWNWARD); });
+      co_await rm::yield();  // both have set theirs
+      CHECK(std::fegetround() == FE_TONEAREST);
+      CHECK(third() == nearest);
+      CHECK(long_third() == long_nearest);
+    };
+    co_await both.run(start);
+    REQUIRE(seen.size() == 2);
+    CHECK(seen[0].first > seen[1].first);
+    CHECK(seen[0].second > seen[1].second);
+  };
+  run(body());
+  CHECK(std::fegetround() == FE_TONEAREST);
+}
+
+TEST_CASE("registers and local variables of a function outlive its waits") {
+  auto sum_while_waiting = [](std::uint64_t seed) {
+    // More values than there are registers, each used before and after.
+    std::array<std::uint64_t, 24> whole;
+    std::array<double, 24> real;
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+      whole[i] = seed * (i + 1);
+      real[i] = static_cast<double>(seed) / static_cast<double>(i + 1);
+    }
+    for (int round = 0; round < 10; ++round) {
+      rm::fiber_await(rm::yield());
+      for (std::size_t i = 0; i < whole.size(); ++i) {
+        whole[i] += i;
+        real[i] += static_cast<double>(i);
+      }
+    }
+    double sum = 0;
+    for (std::size_t i = 0; i < whole.size(); ++i) sum += static_cast<double>(whole[i]) + real[i];
+    return sum;
+  };
+  auto expected = [](std::uint64_t seed) {
+    double sum = 0;
+    for (std::size_t i = 0; i < 24; ++i) {
+      double real = static_cast<double>(seed) / static_cast<double>(i + 1);
+      for (int round = 0; round < 10; ++round) real += static_cast<double>(i);
+      sum += static_cast<double>(seed * (i + 1) + 10 * i) + real;
+    }
+    return sum;
+  };
+  auto body = [&]() -> rm::task<> {
+    rm::nursery many;
+    auto one = [&](std::uint64_t seed) -> rm::task<> {
+      const double sum = co_await rm::fiber(sum_while_waiting, seed);
+      CHECK(sum == expected(seed));
+    };
+    auto start = [&]() -> rm::task<> {
+      for (std::uint64_t seed = 1; seed <= 20; ++seed) many.start(one, seed);
+      co_return;
+    };
+    co_await many.run(start);
   };
   run(body());
 }
