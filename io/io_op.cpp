@@ -20,6 +20,7 @@ io_op::~io_op() {
 bool io_op::await_suspend(waiter& who) {
   waiter_ = &who;
   background_ = false;
+  cancel_asked_ = false;
   vain_tries_ = 0;
   owner().start(*this);
   return true;
@@ -63,6 +64,7 @@ void io_op::start_in_background() { start_in_background(ring::current()); }
 
 void io_op::start_in_background(ring& where) {
   background_ = true;
+  cancel_asked_ = false;
   where.start(*this);
 }
 

@@ -22,7 +22,7 @@ namespace {
 constinit thread_local ring* current_ring = nullptr;
 
 /// Marks, in the lowest bit of user_data, the answer to a cancel: nobody waits for it, its target's own answer follows.
-/// The other bits are the cancel's number, and not its target's address: there may be another operation by now.
+/// The other bits are its target's address and the cancel's number: at that address there may be another by now.
 constexpr std::uint64_t cancel_answer = 1;
 
 unsigned load(const unsigned* index) noexcept {
@@ -115,7 +115,6 @@ kernel* ring::current_backend() noexcept { return current_ring ? current_ring->k
 void ring::start(io_op& op) {
   RINGMILL_CHECK(!op.is_in_flight(), "an operation was started twice");
   if (op.handle_) op.handle_->begin(detail::this_thread.loop_id);
-  op.cancel_asked_ = false;
   ++in_flight_;
   if (op.background_) ++background_;
   op.state_ = io_op::state::queued;
@@ -143,7 +142,7 @@ void ring::pause(io_op& op) {
   paused_.append(op);
   loop& here = loop::current();
   if (!retry_timer_->is_armed()) {
-    here.arm(*retry_timer_, here.now() + first_delay * (1 << std::min<int>(op.vain_tries_, most_doublings)));
+    here.arm(*retry_timer_, here.now() + first_delay * (1 << op.vain_tries_));
   }
   if (op.vain_tries_ < most_doublings) ++op.vain_tries_;
 }
@@ -194,11 +193,18 @@ void ring::ask_to_cancel(io_op& op) noexcept {
   start_when_possible(op);
 }
 
+/// The user_data of the cancel that was sent last.
+std::uint64_t ring::answer_to_cancel(const io_op& op) noexcept {
+  constexpr int bits_of_address = 48;
+  const std::uint64_t address = reinterpret_cast<std::uintptr_t>(&op) & ((std::uint64_t{1} << bits_of_address) - 1);
+  return std::uint64_t{op.cancel_number_} << bits_of_address | address | cancel_answer;
+}
+
 /// What a cancel was to end, or null: most often that has ended, and is not here any more.
-io_op* ring::asked_by(std::uint32_t cancel_number) noexcept {
+io_op* ring::asked_by(std::uint64_t answer) noexcept {
   // The answers come in about the order of the questions: it is one of the first.
   for (io_op* op = cancel_sent_.first(); op; op = op->next_) {
-    if (op->cancel_number_ == cancel_number) return op;
+    if (answer_to_cancel(*op) == answer) return op;
   }
   return nullptr;
 }
@@ -339,7 +345,7 @@ void ring::fill_entry(io_op& op) noexcept {
     entry->fd = -1;
     entry->addr = address;
     op.cancel_number_ = ++cancels_;
-    entry->user_data = std::uint64_t{op.cancel_number_} << 1 | cancel_answer;
+    entry->user_data = answer_to_cancel(op);
     op.state_ = io_op::state::cancel_sent;
     cancel_sent_.append(op);
   }
@@ -397,7 +403,7 @@ void ring::collect() noexcept {
     ++statistics_.completions;
     if (tag & cancel_answer) {
       if (result != -ENOENT && result != -EALREADY) continue;
-      io_op* const target = asked_by(static_cast<std::uint32_t>(tag >> 1));
+      io_op* const target = asked_by(tag);
       if (target && result == -ENOENT) ask_again_to_cancel(*target);
       if (target && result == -EALREADY) was_interrupted(*target);
       continue;

@@ -101,7 +101,8 @@ class RINGMILL_API ring final : public driver {
   bool has_free_entry() const noexcept;
   void start_when_possible(io_op& op) noexcept;
   void ask_to_cancel(io_op& op) noexcept;
-  io_op* asked_by(std::uint32_t cancel_number) noexcept;
+  static std::uint64_t answer_to_cancel(const io_op& op) noexcept;
+  io_op* asked_by(std::uint64_t answer) noexcept;
   void ask_again_to_cancel(io_op& op) noexcept;
   void was_interrupted(io_op& op) noexcept;
   void interrupt_again() noexcept;
@@ -126,7 +127,7 @@ class RINGMILL_API ring final : public driver {
   detail::op_list queued_;       ///< what waits for a free entry
   detail::op_list paused_;       ///< what waits to be tried again
   detail::op_list cancel_sent_;  ///< what the kernel was asked to cancel, in the order in which it was asked
-  std::uint32_t cancels_ = 0;    ///< how many it was asked for, which numbers them
+  std::uint16_t cancels_ = 0;    ///< how many it was asked for, which numbers them
   time_point ask_again_at_ = time_point::max();  ///< to cancel those of them that were interrupted and have not ended
   std::unique_ptr<retry_timer> retry_timer_;
   bool is_polled_ = false;  ///< by a host's loop
