@@ -121,15 +121,23 @@ class task_promise final : public promise_base {
   }
 
   T take() {
-    if (result_.index() == 2) std::rethrow_exception(std::get<2>(std::move(result_)));
+    rethrow_error();
     if constexpr (std::is_reference_v<T>) {
       return static_cast<T>(*std::get<1>(result_));
     } else {
       return std::get<1>(std::move(result_));
     }
   }
+  stored& result_in_place() {
+    rethrow_error();
+    return std::get<1>(result_);
+  }
 
  private:
+  void rethrow_error() {
+    if (result_.index() == 2) std::rethrow_exception(std::get<2>(std::move(result_)));
+  }
+
   std::variant<std::monostate, stored, std::exception_ptr> result_;
 };
 
@@ -166,6 +174,11 @@ class [[nodiscard("a task does nothing until it is awaited")]] task : public det
                   "task<T> of an over-aligned T: put it behind a unique_ptr");
     RINGMILL_CHECK(promise(), "the result of a cancelled task was asked for");
     return static_cast<promise_type*>(promise())->take();
+  }
+  /// For an awaiter around a task: the same, but the value stays in the task, and is not moved.
+  auto& result_in_place() requires(!std::is_void_v<T>) {
+    RINGMILL_CHECK(promise(), "the result of a cancelled task was asked for");
+    return static_cast<promise_type*>(promise())->result_in_place();
   }
 
  private:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -60,16 +61,32 @@ constexpr std::size_t count_leading(std::string_view text, character_class wante
   return static_cast<std::size_t>(behind_leading(wanted, begin, begin + text.size()) - begin);
 }
 
+/// Eight bytes as a number, of which the first is the lowest.
+inline std::uint64_t load_eight(const char* at) noexcept {
+  std::uint64_t eight = 0;
+  std::memcpy(&eight, at, sizeof eight);
+  if constexpr (std::endian::native == std::endian::big) eight = __builtin_bswap64(eight);
+  return eight;
+}
+
 /// The first byte that is no value character, or `end`. Eight at a time: values are most of a head.
 inline const char* behind_leading_value(const char* at, const char* end) noexcept {
   constexpr std::uint64_t each = 0x0101010101010101;
   constexpr std::uint64_t high = each << 7;
-  for (std::uint64_t eight = 0; end - at >= 8; at += 8) {
-    std::memcpy(&eight, at, sizeof eight);
-    // A borrow, or a carry, reaches the high bit of a byte that did not have it set.
+  while (end - at >= 8) {
+    const std::uint64_t eight = load_eight(at);
+    // A borrow, or a carry, reaches the high bit of a byte that did not have it set. A borrow goes on to the bytes
+    // behind, and so the first one that is marked is marked rightly.
     const std::uint64_t below_space = (eight - each * ' ') & ~eight & high;
     const std::uint64_t deleted = ((eight & ~high) + each) & ~eight & high;
-    if ((below_space | deleted) != 0) break;
+    const std::uint64_t marked = below_space | deleted;
+    if (marked == 0) {
+      at += 8;
+      continue;
+    }
+    at += std::countr_zero(marked) / 8;
+    if (*at != '\t') return at;
+    ++at;
   }
   return behind_leading(value_character, at, end);
 }

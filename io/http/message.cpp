@@ -18,7 +18,8 @@ void check_field(std::string_view name, std::string_view value) {
   if (name.empty() || !all_are(name, detail::token_character)) {
     throw std::invalid_argument("http: not a field name: \"" + std::string(name) + '"');
   }
-  if (!all_are(value, detail::value_character)) {
+  const char* const end = value.data() + value.size();
+  if (detail::behind_leading_value(value.data(), end) != end) {
     throw std::invalid_argument("http: the value of the field " + std::string(name) + " has a control character");
   }
 }
@@ -58,16 +59,30 @@ void fields::add(std::string_view name, std::string_view value) {
 }
 
 void fields::add_checked(std::string_view name, std::string_view value) {
-  const std::size_t line = name.size() + value.size() + 4;
   // Both may be views of this very list: what they look at has to stay until they are copied.
-  detail::block before;
-  if (capacity_ - text_size_ - size_ * sizeof(entry) < line + sizeof(entry)) before = grow(line + sizeof(entry));
-  const entry added{text_size_, static_cast<std::uint32_t>(name.size()), static_cast<std::uint32_t>(value.size())};
-  std::memcpy(entry_at(size_), &added, sizeof added);
+  const detail::block before = make_room(name.size() + value.size() + 4);
   using detail::put;
   put(put(put(put(block_.get() + text_size_, name), ": "), value), "\r\n");
-  text_size_ += static_cast<std::uint32_t>(line);
+  note_added(name.size(), value.size());
+}
+
+void fields::add_checked_line(std::string_view line, std::size_t name_size) {
+  const detail::block before = make_room(line.size());
+  detail::put(block_.get() + text_size_, line);
+  note_added(name_size, line.size() - name_size - 4);
+}
+
+void fields::note_added(std::size_t name_size, std::size_t value_size) noexcept {
+  const entry added{text_size_, static_cast<std::uint32_t>(name_size), static_cast<std::uint32_t>(value_size)};
+  std::memcpy(entry_at(size_), &added, sizeof added);
+  text_size_ += static_cast<std::uint32_t>(name_size + value_size + 4);
   ++size_;
+}
+
+/// For a line of so many bytes behind the others. Gives the block that those were in, if they are in another now.
+detail::block fields::make_room(std::size_t line) {
+  if (capacity_ - text_size_ - size_ * sizeof(entry) < line + sizeof(entry)) return grow(line + sizeof(entry));
+  return detail::block();
 }
 
 /// Gives the block that it was in.
@@ -114,7 +129,9 @@ void fields::clear() noexcept {
 }
 
 std::optional<std::string_view> fields::find(std::string_view name) const noexcept {
-  for (const auto [other, value] : *this) {
+  for (std::size_t i = 0; i < size_; ++i) {
+    if (entry_of(i).name_size != name.size()) continue;
+    const auto [other, value] = (*this)[i];
     if (equal_ignoring_case(other, name)) return value;
   }
   return std::nullopt;
@@ -127,7 +144,9 @@ std::size_t fields::count(std::string_view name) const noexcept {
 }
 
 bool fields::contains_token(std::string_view name, std::string_view token) const noexcept {
-  for (auto [other, rest] : *this) {
+  for (std::size_t i = 0; i < size_; ++i) {
+    if (entry_of(i).name_size != name.size()) continue;
+    auto [other, rest] = (*this)[i];
     if (!equal_ignoring_case(other, name)) continue;
     for (;;) {
       const std::size_t comma = rest.find(',');

@@ -83,9 +83,18 @@ class RINGMILL_API fields {
     std::uint32_t value_size;
   };
   void add_checked(std::string_view name, std::string_view value);
+  /// The same of a line as it stands in the list: NAME, ": ", VALUE, and the end of the line.
+  void add_checked_line(std::string_view line, std::size_t name_size);
+  detail::block make_room(std::size_t line);
   detail::block grow(std::size_t more);
+  void note_added(std::size_t name_size, std::size_t value_size) noexcept;
   void swap(fields& other) noexcept;
   char* entry_at(std::size_t index) const noexcept { return block_.get() + capacity_ - (index + 1) * sizeof(entry); }
+  entry entry_of(std::size_t index) const noexcept {
+    entry found;
+    std::memcpy(&found, entry_at(index), sizeof found);
+    return found;
+  }
 
   detail::block block_;  ///< the text grows from its beginning, entries from its end
   std::uint32_t capacity_ = 0;
@@ -114,8 +123,7 @@ class fields::iterator {
 };
 
 inline field fields::operator[](std::size_t index) const noexcept {
-  entry where;
-  std::memcpy(&where, entry_at(index), sizeof where);
+  const entry where = entry_of(index);
   const char* const name = block_.get() + where.begin;
   return {std::string_view(name, where.name_size), std::string_view(name + where.name_size + 2, where.value_size)};
 }

@@ -48,7 +48,7 @@ parse_result message_parser::parse(std::string_view input) {
   while (used < input.size() && error_ == parse_error::none && state_ != state::complete) {
     if (reads_lines()) {
       const bool had_head = head_complete_;
-      const std::size_t quick = quick_line(input.substr(used));
+      const std::size_t quick = quick_lines(input.substr(used));
       used += quick;
       if (quick == 0) {
         std::string_view line;
@@ -182,43 +182,57 @@ parse_error explain_bad_name(std::string_view line, std::size_t name_size) noexc
 
 }  // namespace
 
-/// Most lines of a head lie whole in the input, with nothing wrong: those are taken where they lie. Gives the size of
-/// the line; 0 if it has to be taken the long way, which knows why, and begins afresh: it sets again what may be set.
-std::size_t message_parser::quick_line(std::string_view input) {
+/// Most lines of a head lie whole in the input, with nothing wrong: those are taken where they lie. Gives how many
+/// bytes they have; 0 if the first has to be taken the long way, which knows why, and begins afresh: it sets again what
+/// may be set.
+std::size_t message_parser::quick_lines(std::string_view input) {
   if (!line_.empty()) return 0;
-  return state_ == state::field_line ? quick_field(input) : state_ == state::start_line ? quick_start(input) : 0;
+  std::size_t used = state_ == state::start_line ? quick_start(input) : 0;
+  while (state_ == state::field_line && error_ == parse_error::none) {
+    const std::string_view rest = input.substr(used);
+    if (rest.starts_with("\r\n") && fits(0)) {
+      lines_size_ += 2;
+      error_ = end_of_head();
+      return used + 2;
+    }
+    const std::size_t line = quick_field(rest);
+    if (line == 0) break;
+    used += line;
+  }
+  return used;
 }
 
 std::size_t message_parser::quick_start(std::string_view input) {
-  const std::size_t line = input.find('\r');
-  if (line == 0 || line >= input.size() - 1 || input[line + 1] != '\n' || !fits(line)) return 0;
-  if (start_line(input.substr(0, line)) != parse_error::none) return 0;
+  const std::size_t line = quick_start_line(input);
+  if (line == 0 || !input.substr(line).starts_with("\r\n") || !fits(line)) return 0;
   started_ = true;
   lines_size_ += line + 2;
   state_ = state::field_line;
   return line + 2;
 }
 
-/// The empty line at the end of the head is one without a name.
 std::size_t message_parser::quick_field(std::string_view input) {
   const char* const begin = input.data();
   const char* const end = begin + input.size();
-  const char* at = behind_leading(token_character, begin, end);
-  const std::string_view name(begin, static_cast<std::size_t>(at - begin));
-  std::string_view value;
-  if (!name.empty()) {
-    if (at == end || *at != ':') return 0;
-    do ++at;
-    while (at != end && is_blank(*at));
-    const char* const first = at;
-    at = behind_leading_value(at, end);
-    value = std::string_view(first, static_cast<std::size_t>(at - first));
-    if (!value.empty() && is_blank(value.back())) return 0;
-  }
-  const auto line = static_cast<std::size_t>(at - begin);
-  if (end - at < 2 || at[0] != '\r' || at[1] != '\n' || !fits(line)) return 0;
+  const char* const behind_name = behind_leading(token_character, begin, end);
+  if (behind_name == begin || behind_name == end || *behind_name != ':') return 0;
+  const char* first = behind_name + 1;
+  while (first != end && is_blank(*first)) ++first;
+  const char* const behind_value = behind_leading_value(first, end);
+  const std::string_view name(begin, behind_name);
+  const std::string_view value(first, behind_value);
+  if (!value.empty() && is_blank(value.back())) return 0;
+  const auto line = static_cast<std::size_t>(behind_value - begin);
+  if (!input.substr(line).starts_with("\r\n") || !fits(line)) return 0;
   lines_size_ += line + 2;
-  error_ = name.empty() ? end_of_head() : take_field(name, value, head_fields());
+  fields& head = head_fields();
+  error_ = note_field(name, value, head);
+  if (error_ != parse_error::none) return line + 2;
+  if (first == behind_name + 2 && behind_name[1] == ' ') {
+    head.add_checked_line(input.substr(0, line + 2), name.size());
+  } else {
+    head.add_checked(name, value);
+  }
   return line + 2;
 }
 
@@ -228,12 +242,7 @@ parse_error message_parser::field_line(std::string_view line, fields& into) {
   const std::string_view name = line.substr(0, name_size);
   const std::string_view value = trim(line.substr(name_size + 1));
   if (!all_are(value, value_character)) return parse_error::invalid_field_value;
-  return take_field(name, value, into);
-}
-
-parse_error message_parser::take_field(std::string_view name, std::string_view value, fields& into) {
-  if (into.size() == limits_.fields()) return parse_error::too_many_fields;
-  if (const parse_error error = note_field(name, value); error != parse_error::none) return error;
+  if (const parse_error error = note_field(name, value, into); error != parse_error::none) return error;
   into.add_checked(name, value);
   return parse_error::none;
 }
@@ -253,8 +262,9 @@ std::optional<std::uint64_t> parse_length(std::string_view text) noexcept {
 
 }  // namespace
 
-/// Looks at the fields that decide where a message ends and whom it is for.
-parse_error message_parser::note_field(std::string_view name, std::string_view value) {
+/// Before a field is added to `into`: looks at those that decide where a message ends and whom it is for.
+parse_error message_parser::note_field(std::string_view name, std::string_view value, const fields& into) {
+  if (into.size() == limits_.fields()) return parse_error::too_many_fields;
   const auto named = [name](std::string_view known) { return is_named(name, known); };
   switch (name.size()) {
     case 4:
@@ -272,7 +282,7 @@ parse_error message_parser::note_field(std::string_view name, std::string_view v
       const auto length = parse_length(value);
       if (!length) return parse_error::invalid_content_length;
       // A repetition has to be the same text: "5" and "05" are not.
-      if (content_length_ && head_fields().find(name) != value) return parse_error::conflicting_content_length;
+      if (content_length_ && into.find(name) != value) return parse_error::conflicting_content_length;
       content_length_ = length;
       break;
     }

@@ -105,6 +105,9 @@ class RINGMILL_API message_parser {
   virtual fields& head_fields() noexcept = 0;
   /// Sets version_minor_, too.
   virtual parse_error start_line(std::string_view line) = 0;
+  /// The same with the line that `input` begins with, if nothing is wrong with it; gives the size of it. 0: it may be
+  /// wrong. Whether an end of line is behind it has still to be seen.
+  virtual std::size_t quick_start_line(std::string_view input) = 0;
   /// All fields are there: says in framing_ how the body ends. Clearing head_complete_ makes the parser expect another
   /// head (1xx).
   virtual parse_error head_done() = 0;
@@ -140,7 +143,7 @@ class RINGMILL_API message_parser {
   std::size_t take_line(std::string_view input, std::string_view& line, bool& whole);
   parse_error check_line_length(std::size_t before_line_feed) const noexcept;
   void handle_line(std::string_view line);
-  std::size_t quick_line(std::string_view input);
+  std::size_t quick_lines(std::string_view input);
   std::size_t quick_start(std::string_view input);
   std::size_t quick_field(std::string_view input);
   /// A line of so many bytes, without its end, into the head?
@@ -148,8 +151,7 @@ class RINGMILL_API message_parser {
     return line <= limits_.line() && lines_size_ + line + 2 <= limits_.head();
   }
   parse_error field_line(std::string_view line, fields& into);
-  parse_error take_field(std::string_view name, std::string_view value, fields& into);
-  parse_error note_field(std::string_view name, std::string_view value);
+  parse_error note_field(std::string_view name, std::string_view value, const fields& into);
   parse_error end_of_head();
   parse_error chunk_line(std::string_view line) noexcept;
   parse_result body_piece(std::string_view input, std::size_t used) noexcept;

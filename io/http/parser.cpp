@@ -18,37 +18,48 @@ namespace {
 
 /// Is `target`, of characters that a target may have, of a form that `method` may have (RFC 9112 3.2)?
 bool is_target(std::string_view method, std::string_view target) noexcept {
+  if (target.front() == '/') return method != "CONNECT";
   if (method == "CONNECT") return detail::all_are(target, detail::host_character) && target.find(':') != target.npos;
-  if (target.front() == '/') return true;
   if (target == "*") return method == "OPTIONS";
   const std::size_t scheme = target.find("://");
   return scheme != target.npos && scheme > 0 && std::all_of(target.begin(), target.begin() + scheme, detail::is_alnum);
 }
 
-/// Why it has not the form METHOD TARGET VERSION.
-parse_error explain_bad_start(std::string_view line) noexcept {
-  const std::size_t first = line.find(' ');
-  if (first == line.npos || line.find(' ', first + 1) == line.npos) return parse_error::invalid_start_line;
-  const std::string_view method = line.substr(0, first);
-  if (method.empty() || !detail::all_are(method, detail::token_character)) return parse_error::invalid_method;
-  return parse_error::invalid_target;
-}
-
 }  // namespace
 
-parse_error request_parser::start_line(std::string_view line) {
-  const std::string_view method = line.substr(0, detail::count_leading(line, detail::token_character));
-  const std::string_view behind_method = line.substr(method.size());
-  if (method.empty() || !behind_method.starts_with(' ')) return explain_bad_start(line);
-  std::string_view target = behind_method.substr(1);
-  target = target.substr(0, detail::count_leading(target, detail::target_character));
-  const std::string_view behind_target = behind_method.substr(1 + target.size());
-  if (target.empty() || !behind_target.starts_with(' ') || !is_target(method, target)) return explain_bad_start(line);
-  if (const parse_error error = parse_version(behind_target.substr(1)); error != parse_error::none) return error;
+/// METHOD TARGET VERSION, whatever is behind.
+std::size_t request_parser::quick_start_line(std::string_view input) {
+  using detail::behind_leading;
+  constexpr std::string_view before_minor = " HTTP/1.";
+  const char* const begin = input.data();
+  const char* const end = begin + input.size();
+  const char* const behind_method = behind_leading(detail::token_character, begin, end);
+  if (behind_method == begin || behind_method == end || *behind_method != ' ') return 0;
+  const char* const behind_target = behind_leading(detail::target_character, behind_method + 1, end);
+  const std::string_view method(begin, behind_method);
+  const std::string_view target(behind_method + 1, behind_target);
+  const std::string_view version(behind_target, end);
+  if (version.size() <= before_minor.size() || !version.starts_with(before_minor)) return 0;
+  const int minor = version[before_minor.size()] - '0';
+  if ((minor != 0 && minor != 1) || target.empty() || !is_target(method, target)) return 0;
   message_.method.assign(method);
   message_.target.assign(target);
-  message_.version_minor = version_minor_;
-  return parse_error::none;
+  message_.version_minor = version_minor_ = minor;
+  return input.size() - version.size() + before_minor.size() + 1;
+}
+
+parse_error request_parser::start_line(std::string_view line) {
+  if (quick_start_line(line) == line.size() && !line.empty()) return parse_error::none;
+  const std::size_t first = line.find(' ');
+  const std::size_t second = first == line.npos ? line.npos : line.find(' ', first + 1);
+  if (second == line.npos) return parse_error::invalid_start_line;
+  const std::string_view method = line.substr(0, first);
+  if (method.empty() || !detail::all_are(method, detail::token_character)) return parse_error::invalid_method;
+  const std::string_view target = line.substr(first + 1, second - first - 1);
+  if (target.empty() || !detail::all_are(target, detail::target_character) || !is_target(method, target)) {
+    return parse_error::invalid_target;
+  }
+  return parse_version(line.substr(second + 1));  // it is the only part that is left to be wrong
 }
 
 parse_error request_parser::head_done() {
@@ -64,6 +75,11 @@ void response_parser::reset(std::string_view request_method) noexcept {
   informational_ = 0;
   to_head_ = request_method == "HEAD";
   to_connect_ = request_method == "CONNECT";
+}
+
+std::size_t response_parser::quick_start_line(std::string_view input) {
+  const std::size_t size = input.find('\r');
+  return size != input.npos && start_line(input.substr(0, size)) == parse_error::none ? size : 0;
 }
 
 parse_error response_parser::start_line(std::string_view line) {

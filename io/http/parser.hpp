@@ -42,6 +42,7 @@ class RINGMILL_API request_parser final : public detail::message_parser {
  private:
   fields& head_fields() noexcept override { return message_.fields; }
   parse_error start_line(std::string_view line) override;
+  std::size_t quick_start_line(std::string_view input) override;
   parse_error head_done() override;
   request message_;
 };
@@ -61,6 +62,7 @@ class RINGMILL_API response_parser final : public detail::message_parser {
  private:
   fields& head_fields() noexcept override { return message_.fields; }
   parse_error start_line(std::string_view line) override;
+  std::size_t quick_start_line(std::string_view input) override;
   parse_error head_done() override;
   response message_;
   std::size_t informational_ = 0;

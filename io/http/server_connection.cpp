@@ -116,7 +116,7 @@ task<> server_connection::run() {
         task<response> answering = (*handler)(std::move(parser_.message()));
         handler_awaiter answered(answering, holds_back(), sending);
         co_await std::move(answered);
-        response given = answering.await_resume();
+        response& given = answering.result_in_place();
         server::check(given);
         append(std::move(given));
       } catch (...) {
@@ -160,7 +160,7 @@ const server::handler* server_connection::next_handler() {
     if (!body_.empty()) message.body = std::move(body_);
     method_.assign(message.method);
     target_.assign(message.target);
-    sends_body_ = message.method != "HEAD";
+    sends_body_ = std::string_view(message.method) != "HEAD";
     is_old_ = message.version_minor == 0;
     open_ = parser_.keep_alive();
     if (const server::handler* const found = server_.find_handler(message)) return found;
@@ -262,7 +262,6 @@ void server_connection::all_is_sent() noexcept {
 
 /// Behind what is held back: what the handler has said but for the framing, and the rest. All of it, or an exception.
 void server_connection::append(response&& message) {
-  if (message.fields.contains_token("connection", "close")) open_ = false;
   const bool may_have_body = message.status != 204 && message.status != 304;
   const bool has_body = may_have_body && sends_body_;
   std::string& body = message.body;
@@ -274,8 +273,12 @@ void server_connection::append(response&& message) {
   constexpr int version_minor = 1;  // whatever the client speaks (RFC 9112 2.3)
   to = put_status_line(to, version_minor, message);
   bool has_date = false;
+  bool has_framing = false;
   for (const auto [name, value] : message.fields) {
-    if (is_framing(name)) continue;
+    if (is_framing(name)) {
+      has_framing = true;
+      continue;
+    }
     has_date = has_date || equal_ignoring_case(name, "date");
     // As it stands in the list: with ": " and the end of its line.
     to = put(to, std::string_view(name.data(), name.size() + value.size() + 4));
@@ -286,6 +289,7 @@ void server_connection::append(response&& message) {
     to = std::to_chars(to, to + 20, body.size()).ptr;
     to = put(to, "\r\n");
   }
+  if (has_framing && message.fields.contains_token("connection", "close")) open_ = false;
   // To keep the connection is what HTTP/1.1 does anyway (RFC 9112 9.3).
   if (!open_) to = put(to, "Connection: close\r\n");
   if (open_ && is_old_) to = put(to, "Connection: keep-alive\r\n");

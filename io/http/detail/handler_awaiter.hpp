@@ -15,8 +15,8 @@ namespace ringmill::http::detail {
 
 /// co_await it: runs `handler`; if that is suspended and something is held back, runs beside it what `send` gives, a
 /// task<> that does not throw or a shield around one. Comes back when both have ended; the response, or the handler's
-/// error, is to be had from `handler.await_resume()`. An error of the peer does not stop the handler, which may be in
-/// the middle of something.
+/// error, is to be had from `handler.result_in_place()`. An error of the peer does not stop the handler, which may be
+/// in the middle of something.
 template <class Send>
 class [[nodiscard]] handler_awaiter {
  public:
