@@ -1,6 +1,8 @@
 // I/O and CPU in one program: an HTTP server with a process pool. Four clients have it compute all the time, and eight
 // others ask for what takes no time, at a fixed rate; the slowest hundredth of those answers is the figure. The limit
 // is the same server while nobody has it compute.
+#include <sched.h>
+
 #include <algorithm>
 #include <array>
 #include <string>
@@ -10,7 +12,6 @@
 #include <ringmill/offload/process_pool.hpp>
 #include <ringmill/ringmill.hpp>
 
-#include "../limits/worker_channel.hpp"
 #include "../support/fresh_process.hpp"
 #include "../support/server_process.hpp"
 #include "../support/squares.hpp"
@@ -27,10 +28,16 @@ using clock = std::chrono::steady_clock;
 
 constexpr int askers = 8;
 constexpr int computers = 4;
-constexpr double seconds = 2;
+constexpr double seconds = 0.5;
 constexpr rm::duration pause = 2ms;  // of each asker: 4,000 requests a second in all
 
-// The clients, in a process of their own.
+// The clients, in a process of their own. They compute nothing, and run ahead of others where they may: clients are
+// elsewhere, as a rule, so what they wait for a processor here is not to be counted as the server's.
+
+void run_ahead_of_others() {
+  const sched_param least{.sched_priority = 1};
+  sched_setscheduler(0, SCHED_FIFO, &least);  // without the right to, they wait like everybody
+}
 
 /// Sends a request and reads until the answer is complete, which `last` bytes end.
 rm::task<> ask(rm::tcp_stream& server, std::string_view path, std::string_view last) {
@@ -45,9 +52,15 @@ rm::task<> ask(rm::tcp_stream& server, std::string_view path, std::string_view l
   }
 }
 
-rm::task<> compute_for_ever(rm::address where) {
+rm::task<> compute_for_ever(rm::address where, std::string_view sum) {
   rm::tcp_stream server = co_await rm::tcp_stream::connect(where);
-  for (;;) co_await ask(server, "/cpu", std::to_string(sum_of_squares(million)));
+  for (;;) co_await ask(server, "/cpu", sum);
+}
+
+/// Comes back when the server serves.
+rm::task<> ask_once(rm::address where) {
+  rm::tcp_stream server = co_await rm::tcp_stream::connect(where);
+  co_await ask(server, "/", "Hello");
 }
 
 /// Late is counted from when the request was due, not from when there was time to send it.
@@ -61,11 +74,13 @@ rm::task<> ask_in_time(rm::address where, clock::time_point due, clock::time_poi
 }
 
 rm::task<double> slowest_hundredth(rm::address where, double length, bool has_computers) {
+  const std::string sum = std::to_string(sum_of_squares(million));
   std::vector<double> delays;
   rm::nursery all;
   co_await all.run([&]() -> rm::task<> {
     rm::nursery asking;
-    for (int i = 0; has_computers && i < computers; ++i) all.start(compute_for_ever, where);
+    co_await ask_once(where);
+    for (int i = 0; has_computers && i < computers; ++i) all.start(compute_for_ever, where, std::string_view(sum));
     co_await rm::sleep_for(50ms);
     const clock::time_point start = clock::now();
     const clock::time_point end =
@@ -98,22 +113,22 @@ rm::task<> serve(rm::tcp_listener listener) {
   co_await server.serve(listener);
 }
 
-void serve_anywhere(int listener) {
-  limits::unpin();
-  rm::run_main(serve(rm::tcp_listener(rm::fd(listener))));
-}
+void serve_forever(int listener) { rm::run_main(serve(rm::tcp_listener(rm::fd(listener)))); }
 
 subject served(bool has_computers) {
   return [=](const effort& how) {
-    const server_process server(serve_anywhere);
+    const server_process server(serve_forever, any_core);
     const double length = static_cast<double>(how.operations(200)) / 200 * seconds;
     const rm::address where = *rm::address::parse("127.0.0.1", server.port());
-    return in_fresh_process([&] { return rm::run(slowest_hundredth(where, length, has_computers)); });
+    return in_fresh_process([&] {
+      run_ahead_of_others();
+      return rm::run(slowest_hundredth(where, length, has_computers));
+    });
   };
 }
 
 }  // namespace
 
-measure mixed_p99() { return {"mixed_p99", "us", served(true), served(false), std::nullopt, 5}; }
+measure mixed_p99() { return {"mixed_p99", "us", served(true), served(false), std::nullopt}; }
 
 }  // namespace bench

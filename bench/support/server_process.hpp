@@ -1,4 +1,5 @@
-// A server in a process and on a core of its own, for as long as this lives; the load comes from another core.
+// A server in a process of its own, for as long as this lives: on a core of its own, where the load comes from another
+// one, or where the system puts it.
 #pragma once
 
 #include <netinet/in.h>
@@ -24,12 +25,13 @@ inline void pin_to_core(int core) {
 
 constexpr int servers_core = 0;
 constexpr int generators_core = 1;
+constexpr int any_core = -1;
 
 class server_process {
  public:
   /// Calls `serve(listener)` in a child; it must not return. `listener` listens on a free port of 127.0.0.1.
   template <class Function>
-  explicit server_process(Function&& serve) {
+  explicit server_process(Function&& serve, int core = servers_core) {
     const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in where{};
     where.sin_family = AF_INET;
@@ -46,7 +48,7 @@ class server_process {
     process_ = fork();
     if (process_ < 0) throw std::runtime_error("fork failed");
     if (process_ == 0) {
-      pin_to_core(servers_core);
+      if (core != any_core) pin_to_core(core);
       std::forward<Function>(serve)(listener);
       _exit(1);
     }
