@@ -94,9 +94,8 @@ class pool_options {
   /// The workers' nice level, 5 by default, so that the loop's latency does not depend on how busy they are.
   pool_options& niceness(int level) noexcept { return niceness_ = level, *this; }
   /// How long a worker that runs dry looks for its next call before it sleeps; zero: not at all. By default 20 us, if
-  /// the calling thread may run on more processors than the pool has workers and spares: between calls of a few
-  /// microseconds that spares both sides the wake. Other pools, and whatever else runs there, do not count. A worker
-  /// that looks in vain does so less and less often.
+  /// the calling thread may run on more than one processor: between calls of a few microseconds that spares both sides
+  /// the wake. A worker that looks in vain does so less and less often.
   pool_options& spin(duration length) noexcept { return spin_ = length, *this; }
 
   std::size_t workers() const noexcept { return workers_; }
@@ -119,12 +118,12 @@ class pool_options {
   duration cancel_grace() const noexcept { return cancel_grace_; }
   const stderr_sink& on_stderr() const noexcept { return stderr_sink_; }
   int niceness() const noexcept { return niceness_; }
-  duration spin() const noexcept { return spin_ ? *spin_ : default_spin(workers_ + warm_spares_); }
+  duration spin() const noexcept { return spin_ ? *spin_ : default_spin(); }
 
  private:
   static constexpr std::size_t default_capacity = std::size_t{64} << 20;
   RINGMILL_API static std::size_t default_workers() noexcept;
-  RINGMILL_API static duration default_spin(std::size_t workers) noexcept;
+  RINGMILL_API static duration default_spin() noexcept;
 
   std::size_t workers_ = default_workers();
   std::size_t warm_spares_ = 0;

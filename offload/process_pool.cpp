@@ -26,8 +26,8 @@ std::size_t usable_processors() noexcept {
 
 std::size_t pool_options::default_workers() noexcept { return usable_processors(); }
 
-duration pool_options::default_spin(std::size_t workers) noexcept {
-  return workers < usable_processors() ? std::chrono::microseconds(20) : duration::zero();
+duration pool_options::default_spin() noexcept {
+  return usable_processors() > 1 ? std::chrono::microseconds(20) : duration::zero();
 }
 
 process_pool::process_pool(const pool_options& options) : core_(new detail::pool_core(options)) {}

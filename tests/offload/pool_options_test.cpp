@@ -179,16 +179,21 @@ TEST_CASE("a spare takes over while the dead worker is replaced, and no more tha
     rm::process_pool pool(one_worker().warm_spares(1));
     const std::vector<int> pids = co_await support::all_workers(pool, 2);
     co_await pool.run<&doubled>(1);
-    rm::nursery tasks;
-    co_await tasks.run([&]() -> rm::task<> {
-      tasks.start(occupy, std::ref(pool), 3'600'000);
-      tasks.start(occupy, std::ref(pool), 3'600'000);
-      co_await rm::sleep_for(5ms);
-      CHECK(pool.stats().running == 1);
-      CHECK(pool.stats().queued == 1);
-      tasks.cancel();  // kills the one that runs, and its worker
+    int survivor = 0;
+    const auto ask = [](rm::process_pool& in, int& who) -> rm::task<> { who = co_await in.run<&pid>(); };
+    rm::nursery waiting;
+    co_await waiting.run([&]() -> rm::task<> {
+      rm::nursery occupying;
+      co_await occupying.run([&]() -> rm::task<> {
+        occupying.start(occupy, std::ref(pool), 3'600'000);
+        co_await rm::sleep_for(5ms);
+        waiting.start(ask, std::ref(pool), std::ref(survivor));
+        co_await rm::sleep_for(1ms);
+        CHECK(pool.stats().running == 1);
+        CHECK(pool.stats().queued == 1);
+        occupying.cancel();  // kills its worker: what waits goes to the spare before there can be another
+      });
     });
-    const int survivor = co_await pool.run<&pid>();
     CHECK(std::find(pids.begin(), pids.end(), survivor) != pids.end());
   });
 }
@@ -210,16 +215,25 @@ TEST_CASE("what workers write to standard error comes to the sink with their pid
   });
 }
 
-TEST_CASE("workers look for their next call before they sleep where there are more processors than workers") {
+TEST_CASE("workers look for their next call before they sleep where there is more than one processor") {
   cpu_set_t usable;
   REQUIRE(sched_getaffinity(0, sizeof usable, &usable) == 0);
   const auto processors = static_cast<std::size_t>(CPU_COUNT(&usable));
   CHECK(rm::pool_options().workers() == processors);
-  CHECK(rm::pool_options().workers(processors).spin() == rm::duration::zero());
-  CHECK(rm::pool_options().workers(1).warm_spares(processors - 1).spin() == rm::duration::zero());
-  if (processors > 1) CHECK(rm::pool_options().workers(processors - 1).spin() == 20us);
-  CHECK(rm::pool_options().workers(processors).spin(3us).spin() == 3us);
-  CHECK(rm::pool_options().workers(1).spin(0us).spin() == rm::duration::zero());
+  CHECK(rm::pool_options().spin() == (processors > 1 ? rm::duration(20us) : rm::duration::zero()));
+  CHECK(rm::pool_options().workers(2 * processors).spin() == rm::pool_options().spin());
+  CHECK(rm::pool_options().spin(3us).spin() == 3us);
+  CHECK(rm::pool_options().spin(0us).spin() == rm::duration::zero());
+
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  for (int processor = 0; CPU_COUNT(&one) == 0; ++processor) {
+    if (CPU_ISSET(processor, &usable)) CPU_SET(processor, &one);
+  }
+  REQUIRE(sched_setaffinity(0, sizeof one, &one) == 0);
+  const rm::duration on_one = rm::pool_options().spin();
+  REQUIRE(sched_setaffinity(0, sizeof usable, &usable) == 0);
+  CHECK(on_one == rm::duration::zero());
 }
 
 TEST_CASE("a worker that looks before it sleeps gets each call: one that comes meanwhile, and one that comes later") {
