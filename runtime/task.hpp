@@ -120,24 +120,16 @@ class task_promise final : public promise_base {
     result_.template emplace<2>(std::current_exception());
   }
 
-  T take() {
-    rethrow_error();
-    if constexpr (std::is_reference_v<T>) {
-      return static_cast<T>(*std::get<1>(result_));
-    } else {
-      return std::get<1>(std::move(result_));
-    }
-  }
   stored& result_in_place() {
-    rethrow_error();
+    if (result_.index() == 2) std::rethrow_exception(std::get<2>(std::move(result_)));
     return std::get<1>(result_);
+  }
+  T take() {
+    if constexpr (std::is_reference_v<T>) return static_cast<T>(*result_in_place());
+    else return std::move(result_in_place());
   }
 
  private:
-  void rethrow_error() {
-    if (result_.index() == 2) std::rethrow_exception(std::get<2>(std::move(result_)));
-  }
-
   std::variant<std::monostate, stored, std::exception_ptr> result_;
 };
 
@@ -175,9 +167,8 @@ class [[nodiscard("a task does nothing until it is awaited")]] task : public det
     RINGMILL_CHECK(promise(), "the result of a cancelled task was asked for");
     return static_cast<promise_type*>(promise())->take();
   }
-  /// For an awaiter around a task: the same, but the value stays in the task, and is not moved.
+  /// For an awaiter around a task that was not cancelled: the same, but the value stays in the task.
   auto& result_in_place() requires(!std::is_void_v<T>) {
-    RINGMILL_CHECK(promise(), "the result of a cancelled task was asked for");
     return static_cast<promise_type*>(promise())->result_in_place();
   }
 
