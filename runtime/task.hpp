@@ -125,8 +125,10 @@ class task_promise final : public promise_base {
     return std::get<1>(result_);
   }
   T take() {
-    if constexpr (std::is_reference_v<T>) return static_cast<T>(*result_in_place());
-    else return std::move(result_in_place());
+    if constexpr (std::is_reference_v<T>)
+      return static_cast<T>(*result_in_place());
+    else
+      return std::move(result_in_place());
   }
 
  private:
@@ -169,7 +171,7 @@ class [[nodiscard("a task does nothing until it is awaited")]] task : public det
   }
   /// For an awaiter around a task that was not cancelled: the same, but the value stays in the task.
   auto& result_in_place() requires(!std::is_void_v<T>) {
-    return static_cast<promise_type*>(promise())->result_in_place();
+    return static_cast<promise_type&>(*promise()).result_in_place();
   }
 
  private:
