@@ -170,9 +170,7 @@ class [[nodiscard("a task does nothing until it is awaited")]] task : public det
     return static_cast<promise_type*>(promise())->take();
   }
   /// For an awaiter around a task that was not cancelled: the same, but the value stays in the task.
-  auto& result_in_place() requires(!std::is_void_v<T>) {
-    return static_cast<promise_type&>(*promise()).result_in_place();
-  }
+  auto& result_in_place() { return static_cast<promise_type*>(promise())->result_in_place(); }
 
  private:
   friend promise_type;
