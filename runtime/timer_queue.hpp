@@ -3,9 +3,9 @@
 //
 // A deadline is read as a number of eleven digits of six bits. A timer lies in the slot of the highest digit in which
 // its deadline differs from the present. When the present comes to that slot, its timers move on to lower digits: a
-// radix sort, done only as far as it is needed: where they lie in order already, as those of equal lengths do, they fire
-// from where they are. Arming and disarming take the same few steps however many timers there are, and no memory. See
-// docs/design/timers.md.
+// radix sort, done only as far as it is needed: where they lie in order already, as those of equal lengths do, they
+// fire from where they are. Arming and disarming take the same few steps however many timers there are, and no memory.
+// See docs/design/timers.md.
 #pragma once
 
 #include <bit>
