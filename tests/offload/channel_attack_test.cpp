@@ -11,6 +11,8 @@ namespace rm = ringmill;
 namespace detail = ringmill::detail;
 using detail::response_status;
 
+namespace of_attack {
+
 namespace {
 
 constexpr std::size_t capacity = 64 * 1024;
@@ -129,3 +131,5 @@ TEST_CASE("a worker that sleeps is woken by each call") {
 }
 
 }  // namespace
+
+}  // namespace of_attack

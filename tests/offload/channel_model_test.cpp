@@ -15,6 +15,8 @@
 namespace detail = ringmill::detail;
 using detail::response_status;
 
+namespace of_model {
+
 namespace {
 
 // Memory orders as they are written in the channel, and as a bug would have them.
@@ -374,3 +376,5 @@ TEST_CASE("the large place is not written before the host has read what was ther
   CHECK(check_large_place<model_memory<without_release>>().failure != "");
   CHECK(check_large_place<model_memory<without_acquire>>().failure != "");
 }
+
+}  // namespace of_model

@@ -19,6 +19,8 @@ namespace rm = ringmill;
 namespace detail = ringmill::detail;
 using detail::response_status;
 
+namespace of_scribble {
+
 namespace {
 
 #if defined(RINGMILL_ASAN) || defined(RINGMILL_TSAN)
@@ -258,3 +260,5 @@ TEST_CASE("a worker that scribbles without a pause, while the host looks, crashe
   CHECK(accepted > 0);
   MESSAGE(accepted << " answers accepted, " << over << " workers refused, sum " << sum);
 }
+
+}  // namespace of_scribble

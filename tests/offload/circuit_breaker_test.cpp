@@ -48,10 +48,6 @@ std::vector<int> numbers_up_to(int last) {
   return all;
 }
 
-}  // namespace of_breaker
-
-using namespace of_breaker;
-
 namespace {
 
 const rm::time_point start{};
@@ -238,3 +234,5 @@ TEST_CASE("a stream whose first batch crashes counts, and another that is read g
 }
 
 }  // namespace
+
+}  // namespace of_breaker

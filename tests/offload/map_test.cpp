@@ -43,10 +43,6 @@ int hang_at_50(int n) {
 }
 void nothing(int) {}
 
-}  // namespace of_map
-
-using namespace of_map;
-
 namespace {
 rm::pool_options two_workers() { return rm::pool_options().workers(2); }
 std::vector<int> numbers(int count) {
@@ -201,3 +197,5 @@ TEST_CASE("a function without a result can be mapped too, and at_most_once makes
     CHECK(pool.stats().submitted == 100);
   });
 }
+
+}  // namespace of_map

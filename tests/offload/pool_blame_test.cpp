@@ -80,10 +80,6 @@ int allocate_for_ever() {
   for (;;) all.push_back(std::make_unique<char[]>(16 << 20));
 }
 
-}  // namespace of_blame
-
-using namespace of_blame;
-
 namespace {
 
 rm::pool_options one_worker() { return rm::pool_options().workers(1); }
@@ -351,3 +347,5 @@ TEST_CASE("five hundred crashes in a row leave no process, descriptor or mapping
     CHECK(pool.worker_pids().size() == 1);
   });
 }
+
+}  // namespace of_blame

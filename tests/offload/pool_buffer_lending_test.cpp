@@ -30,10 +30,6 @@ int read_for_ever(std::string_view text, std::string marker) {
   }
 }
 
-}  // namespace of_buffers
-
-using namespace of_buffers;
-
 namespace {
 
 rm::task<> wait_for_file(const std::string& path) {
@@ -254,3 +250,5 @@ TEST_CASE("a call that is cancelled, or whose frame goes, gives its buffer back 
 }
 
 }  // namespace
+
+}  // namespace of_buffers

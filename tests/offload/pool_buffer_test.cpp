@@ -81,10 +81,6 @@ std::size_t crash_once(std::string_view text, std::string_view marker) {
   return count_of('x', text);
 }
 void crash(std::string_view) { std::abort(); }
-}  // namespace of_buffers
-
-using namespace of_buffers;
-
 namespace {
 
 TEST_CASE("what a socket has received into a buffer is read by a worker where it lies") {
@@ -228,3 +224,5 @@ TEST_CASE("calls are told apart by what is in a buffer, not by where it lies: an
 }
 
 }  // namespace
+
+}  // namespace of_buffers

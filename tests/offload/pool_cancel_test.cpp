@@ -62,10 +62,6 @@ int claim_all(const std::string& file) {
   return 1;
 }
 
-}  // namespace of_cancel
-
-using namespace of_cancel;
-
 namespace {
 rm::pool_options one_worker() { return rm::pool_options().workers(1); }
 }  // namespace
@@ -217,3 +213,5 @@ TEST_CASE("a task that was given to a worker behind another one is cancelled wit
     CHECK(support::adds_up(pool.stats()));
   });
 }
+
+}  // namespace of_cancel

@@ -41,10 +41,6 @@ std::string process_name() {
   return name;
 }
 
-}  // namespace of_options
-
-using namespace of_options;
-
 namespace {
 
 /// Fills the only worker, for as long as the test likes to wait.
@@ -325,3 +321,5 @@ TEST_CASE("a histogram's quantiles are at most a quarter too large") {
   CHECK(histogram.quantile(1) <= 1250us);
   CHECK(histogram.quantile(0) == histogram.quantile(0.001));
 }
+
+}  // namespace of_options

@@ -120,7 +120,7 @@ struct ringmill::codec<of_start::sorted_numbers> {
   }
 };
 
-using namespace of_start;
+namespace of_start {
 
 namespace {
 
@@ -281,3 +281,5 @@ TEST_CASE("a pool that cannot be made while it waits to ask for a worker again l
   rm::run_on(std::make_unique<poor_kernel>(rm::make_real_kernel(rm::ring_options())), body());
   CHECK(support::open_descriptors() == descriptors);
 }
+
+}  // namespace of_start

@@ -76,10 +76,6 @@ rm::offload::generator<int> own_pid_for_ever() {
 }
 int own_pid() { return getpid(); }
 
-}  // namespace of_stream
-
-using namespace of_stream;
-
 namespace {
 
 rm::pool_options one_worker() { return rm::pool_options().workers(1); }
@@ -380,3 +376,5 @@ TEST_CASE("drain waits for streams, and shutdown ends them") {
     check_all_ended(other);
   });
 }
+
+}  // namespace of_stream

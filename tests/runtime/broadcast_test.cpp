@@ -28,7 +28,7 @@ using namespace std::chrono_literals;
 namespace {
 
 using numbers = rm::broadcast<int>;
-using receive_probe = support::probe<numbers::subscriber::receive_awaiter>;
+using subscriber_probe = support::probe<numbers::subscriber::receive_awaiter>;
 
 /// Its copies throw while it is told to.
 class moody {
@@ -106,7 +106,7 @@ TEST_CASE("one that waits reads when it runs, so that a burst makes it lag too")
   auto body = []() -> rm::task<> {
     numbers source(1);
     auto mine = source.subscribe();
-    receive_probe waiting(mine.receive());
+    subscriber_probe waiting(mine.receive());
     CHECK(source.send(1));
     CHECK(source.send(2));
     CHECK(waiting.is_granted());
@@ -124,9 +124,9 @@ TEST_CASE("close: subscribers get what is left for them, then nothing, and no va
     auto reader = source.subscribe();
     auto idle = source.subscribe();
     CHECK(source.send(1));
-    receive_probe first(reader.receive());
+    subscriber_probe first(reader.receive());
     CHECK(first.result() == 1);
-    receive_probe waiting(reader.receive());
+    subscriber_probe waiting(reader.receive());
     CHECK_FALSE(waiting.has_ended());
     source.close();
     source.close();
@@ -150,7 +150,7 @@ TEST_CASE("a receive that is cancelled while it waits has taken nothing") {
     numbers source(4);
     auto mine = source.subscribe();
     {
-      receive_probe waiting(mine.receive());
+      subscriber_probe waiting(mine.receive());
       waiting.cancel();
       CHECK(source.send(1));
       CHECK_FALSE(waiting.is_granted());
@@ -225,7 +225,7 @@ TEST_CASE("misuse of a broadcast is refused: no capacity, two tasks on one subsc
     numbers source(1);
     auto mine = source.subscribe();
     {
-      receive_probe waiting(mine.receive());
+      subscriber_probe waiting(mine.receive());
       auto second = co_await rm::as_result(mine.receive());
       CHECK(second.has_error());
       CHECK_THROWS_AS(static_cast<void>(second.value()), std::logic_error);
@@ -255,7 +255,7 @@ TEST_CASE("a broadcast destroyed before a subscriber, and a subscriber before it
     auto body = []() -> rm::task<> {
       numbers source(1);
       auto mine = std::make_unique<numbers::subscriber>(source.subscribe());
-      receive_probe waiting(mine->receive());
+      subscriber_probe waiting(mine->receive());
       mine.reset();
       co_return;
     };

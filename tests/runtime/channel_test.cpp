@@ -34,8 +34,8 @@ using send_probe = support::probe<rm::channel<int>::send_awaiter>;
 using receive_probe = support::probe<rm::channel<int>::receive_awaiter>;
 
 /// A send of a value that it keeps: an awaiter of `send` refers to the value.
-struct sending {
-  sending(rm::channel<int>& numbers, int what) : value(what), probe(numbers.send(std::move(value))) {}
+struct waiting_send {
+  waiting_send(rm::channel<int>& numbers, int what) : value(what), probe(numbers.send(std::move(value))) {}
   int value;
   send_probe probe;
 };
@@ -134,7 +134,7 @@ TEST_CASE("with a capacity of zero a sender goes on when its value is taken, and
     CHECK_FALSE(meeting.try_send(1));
     CHECK_FALSE(meeting.try_receive());
     {
-      sending first(meeting, 1), second(meeting, 2);
+      waiting_send first(meeting, 1), second(meeting, 2);
       CHECK_FALSE(first.probe.has_ended());
       CHECK(meeting.size() == 0);
       const std::optional<int> one = co_await meeting.receive();
@@ -177,7 +177,7 @@ TEST_CASE("a free place goes to the sender that waits longest, and nobody overta
   auto body = []() -> rm::task<> {
     rm::channel<int> numbers(1);
     CHECK(numbers.try_send(0));
-    sending first(numbers, 1), second(numbers, 2);
+    waiting_send first(numbers, 1), second(numbers, 2);
     CHECK(numbers.try_receive() == 0);
     CHECK(first.probe.is_granted());
     CHECK_FALSE(second.probe.has_ended());
@@ -250,7 +250,7 @@ TEST_CASE("a send and a receive that are cancelled while they wait leave the que
     rm::channel<int> numbers(1);
     CHECK(numbers.try_send(0));
     {
-      sending first(numbers, 1), second(numbers, 2), third(numbers, 3);
+      waiting_send first(numbers, 1), second(numbers, 2), third(numbers, 3);
       second.probe.cancel();
       CHECK(numbers.try_receive() == 0);
       CHECK(numbers.try_receive() == 1);
@@ -439,10 +439,10 @@ TEST_CASE("a channel does what a queue of values and two of tasks do, for thousa
   auto body = [](std::uint64_t seed, std::size_t capacity) -> rm::task<> {
     std::mt19937 random(static_cast<unsigned>(seed));
     rm::channel<int> numbers(capacity);
-    std::deque<int> buffer;                    // the model: values that were accepted
-    std::deque<std::unique_ptr<sending>> out;  // and who waits
+    std::deque<int> buffer;                         // the model: values that were accepted
+    std::deque<std::unique_ptr<waiting_send>> out;  // and who waits
     std::deque<std::unique_ptr<receive_probe>> in;
-    std::vector<std::unique_ptr<sending>> past_out;  // until the loop has run them
+    std::vector<std::unique_ptr<waiting_send>> past_out;  // until the loop has run them
     std::vector<std::unique_ptr<receive_probe>> past_in;
     int next = 0;
     const auto any_of = [&](auto& queue) { return static_cast<std::ptrdiff_t>(random() % queue.size()); };
@@ -468,7 +468,7 @@ TEST_CASE("a channel does what a queue of values and two of tasks do, for thousa
         case 0:
         case 1:
         case 2: {
-          auto one = std::make_unique<sending>(numbers, next++);
+          auto one = std::make_unique<waiting_send>(numbers, next++);
           if (!in.empty()) {
             REQUIRE(in.front()->is_granted());
             REQUIRE(in.front()->result() == one->value);

@@ -13,29 +13,16 @@
 #include <ringmill/runtime/timeout.hpp>
 #include <ringmill/runtime/when_all.hpp>
 
-#include "../support/lifetime.hpp"
+#include "../support/delayed.hpp"
 #include "../support/run.hpp"
 
 namespace rm = ringmill;
+using support::fail_after;
 using support::run;
+using support::sleep_tracked;
+using support::value_after;
+using support::value_at_once;
 using namespace std::chrono_literals;
-
-namespace {
-rm::task<int> value_after(std::chrono::milliseconds delay, int value) {
-  co_await rm::sleep_for(delay);
-  co_return value;
-}
-rm::task<int> fail_after(std::chrono::milliseconds delay) {
-  co_await rm::sleep_for(delay);
-  throw std::runtime_error("failed");
-}
-rm::task<int> tracked_sleep(int& alive) {
-  const support::tracked here(alive);
-  co_await rm::sleep_for(1h);
-  co_return 0;
-}
-rm::task<int> at_once(int value) { co_return value; }
-}  // namespace
 
 TEST_CASE("with_timeout gives the value of what ends in time") {
   auto body = []() -> rm::task<int> {
@@ -49,7 +36,7 @@ TEST_CASE("with_timeout throws timeout_error at the deadline, after the task has
   int alive = 0;
   auto body = [&]() -> rm::task<> {
     const rm::time_point start = rm::loop::current().now();
-    CHECK_THROWS_AS(co_await rm::with_timeout(5ms, tracked_sleep(alive)), rm::timeout_error);
+    CHECK_THROWS_AS(co_await rm::with_timeout(5ms, sleep_tracked(alive)), rm::timeout_error);
     CHECK(alive == 0);
     CHECK(rm::loop::current().now() - start == 5ms);
   };
@@ -68,9 +55,9 @@ TEST_CASE("with_timeout works on an awaiter that is no task") {
 TEST_CASE("with a limit of zero what completes without suspending completes and the rest is not started") {
   int alive = 0;
   auto body = [&]() -> rm::task<> {
-    const int value = co_await rm::with_timeout(0ms, at_once(3));
+    const int value = co_await rm::with_timeout(0ms, value_at_once(3));
     CHECK(value == 3);
-    CHECK_THROWS_AS(co_await rm::with_timeout(-1ms, tracked_sleep(alive)), rm::timeout_error);
+    CHECK_THROWS_AS(co_await rm::with_timeout(-1ms, sleep_tracked(alive)), rm::timeout_error);
     rm::semaphore none(0);
     CHECK_THROWS_AS(co_await rm::with_timeout(0ms, none.acquire()), rm::timeout_error);
   };
@@ -127,8 +114,8 @@ TEST_CASE("when_all of nothing is done at once") {
 TEST_CASE("when_all cancels the others on the first error and throws it when they have ended") {
   int alive = 0;
   auto body = [&]() -> rm::task<> {
-    CHECK_THROWS_WITH_AS(co_await rm::when_all(tracked_sleep(alive), fail_after(1ms), tracked_sleep(alive)), "failed",
-                         std::runtime_error);
+    CHECK_THROWS_WITH_AS(co_await rm::when_all(sleep_tracked(alive), fail_after(1ms, "failed"), sleep_tracked(alive)),
+                         "failed", std::runtime_error);
     CHECK(alive == 0);
   };
   run(body());
@@ -137,7 +124,7 @@ TEST_CASE("when_all cancels the others on the first error and throws it when the
 TEST_CASE("a when_all that is cancelled ends all of its children") {
   int alive = 0;
   auto body = [&]() -> rm::task<> {
-    CHECK_THROWS_AS(co_await rm::with_timeout(1ms, rm::when_all(tracked_sleep(alive), tracked_sleep(alive))),
+    CHECK_THROWS_AS(co_await rm::with_timeout(1ms, rm::when_all(sleep_tracked(alive), sleep_tracked(alive))),
                     rm::timeout_error);
     CHECK(alive == 0);
   };

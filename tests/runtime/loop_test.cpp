@@ -19,27 +19,18 @@
 #include "../support/log_capture.hpp"
 #include "../support/run.hpp"
 #include "../support/text.hpp"
+#include "child_tasks.hpp"
 
 namespace rm = ringmill;
 using support::contains;
 using support::log_capture;
+using support::note_after;
 using support::run;
+using support::sleep_alive;
+using support::throw_after;
 using namespace std::chrono_literals;
 
 namespace {
-
-rm::task<> fail_after(std::chrono::milliseconds delay, std::string what) {
-  co_await rm::sleep_for(delay);
-  throw std::runtime_error(what);
-}
-rm::task<> sleep_long(int& alive) {
-  const support::tracked here(alive);
-  co_await rm::sleep_for(1h);
-}
-rm::task<> note_after(std::chrono::milliseconds delay, std::vector<int>& notes, int number) {
-  co_await rm::sleep_for(delay);
-  notes.push_back(number);
-}
 
 /// Takes `length` to end once it was asked to.
 class slow_to_stop {
@@ -81,7 +72,7 @@ TEST_CASE("a detached task runs beside the root, and not inside the call") {
 TEST_CASE("the end of the root cancels what is detached, and run awaits it") {
   int alive = 0;
   const auto body = [&]() -> rm::task<> {
-    rm::loop::current().detach(sleep_long, std::ref(alive));
+    rm::loop::current().detach(sleep_alive, std::ref(alive));
     co_await rm::sleep_for(1ms);
     CHECK(alive == 1);
   };
@@ -92,8 +83,8 @@ TEST_CASE("the end of the root cancels what is detached, and run awaits it") {
 TEST_CASE("an error of a detached task that nobody handles cancels the root and is thrown by run") {
   int alive = 0;
   const auto body = [&]() -> rm::task<> {
-    rm::loop::current().detach(fail_after, 5ms, std::string("nobody handles this"));
-    co_await sleep_long(alive);
+    rm::loop::current().detach(throw_after, 5ms, std::string("nobody handles this"));
+    co_await sleep_alive(alive);
   };
   CHECK_THROWS_WITH_AS(run(body()), "nobody handles this", std::runtime_error);
   CHECK(alive == 0);
@@ -103,8 +94,8 @@ TEST_CASE("the second error that nobody handles is logged") {
   const log_capture log;
   const auto body = []() -> rm::task<> {
     rm::loop& here = rm::loop::current();
-    here.detach(fail_after, 5ms, std::string("the first"));
-    here.detach(fail_after, 5ms, std::string("the second"));
+    here.detach(throw_after, 5ms, std::string("the first"));
+    here.detach(throw_after, 5ms, std::string("the second"));
     co_await rm::sleep_for(1h);
   };
   CHECK_THROWS_WITH_AS(run(body()), "the first", std::runtime_error);
@@ -123,8 +114,8 @@ TEST_CASE("an error handler takes the errors of detached tasks, and the root goe
         handled.emplace_back(known.what());
       }
     });
-    here.detach(fail_after, 1ms, std::string("one"));
-    here.detach(fail_after, 2ms, std::string("two"));
+    here.detach(throw_after, 1ms, std::string("one"));
+    here.detach(throw_after, 2ms, std::string("two"));
     co_await rm::sleep_for(5ms);
     ++ended;
   };
@@ -137,7 +128,7 @@ TEST_CASE("what the error handler throws counts as the error") {
   const auto body = []() -> rm::task<> {
     rm::loop& here = rm::loop::current();
     here.set_error_handler([](std::exception_ptr) { throw std::logic_error("from the handler"); });
-    here.detach(fail_after, 1ms, std::string("original"));
+    here.detach(throw_after, 1ms, std::string("original"));
     co_await rm::sleep_for(1h);
   };
   CHECK_THROWS_WITH_AS(run(body()), "from the handler", std::logic_error);
@@ -154,7 +145,7 @@ TEST_CASE("detached tasks are told why they are stopped, and may detach nothing 
     on_exit& operator=(const on_exit&) = delete;
     ~on_exit() {
       reason_ = rm::current_cancel_reason().text();
-      rm::loop::current().detach(sleep_long, std::ref(alive_));
+      rm::loop::current().detach(sleep_alive, std::ref(alive_));
     }
 
    private:
@@ -271,7 +262,7 @@ TEST_CASE("run_once throws the error that no detached task's handler took, once"
   rm::testing::virtual_clock clock;
   rm::loop here(clock);
   const rm::loop::attachment attached(here);
-  here.detach(fail_after, 0ms, std::string("for the host"));
+  here.detach(throw_after, 0ms, std::string("for the host"));
   CHECK_THROWS_WITH_AS(here.run_once(rm::time_point::min()), "for the host", std::runtime_error);
   here.run_once(rm::time_point::min());
   here.shutdown();
@@ -330,7 +321,7 @@ TEST_CASE("a loop may run one task after another, and a thread one loop after an
   rm::loop here(clock);
   CHECK(here.run(give(1)) == 1);
   CHECK(here.run(give(2)) == 2);
-  CHECK_THROWS_AS(here.run(fail_after(1ms, "in between")), std::runtime_error);
+  CHECK_THROWS_AS(here.run(throw_after(1ms, "in between")), std::runtime_error);
   CHECK(here.run(give(3)) == 3);
   CHECK(run(give(4)) == 4);
 }

@@ -14,7 +14,6 @@
 #include <ringmill/runtime/testing.hpp>
 
 namespace rm = ringmill;
-using rm::testing::run;
 using namespace std::chrono_literals;
 
 TEST_CASE("10,000 functions posted from 4 threads all run, in the order of each thread") {
@@ -41,7 +40,7 @@ TEST_CASE("10,000 functions posted from 4 threads all run, in the order of each 
     for (std::thread& poster : posters) poster.join();
     CHECK(here.statistics().posted == threads * posts_each);
   };
-  run(body());
+  rm::testing::run(body());
   for (const std::vector<int>& one : received) {
     REQUIRE(one.size() == posts_each);
     bool in_order = true;
@@ -67,7 +66,7 @@ TEST_CASE("a post wakes a loop that has nothing else to do, for as long as one i
     rm::event never;
     co_await never.wait();
   };
-  CHECK_THROWS_AS(run(body()), rm::deadlock_error);
+  CHECK_THROWS_AS(rm::testing::run(body()), rm::deadlock_error);
   CHECK(before == 1);
 }
 
@@ -80,7 +79,7 @@ TEST_CASE("an error of a function that another thread posted cancels the root") 
     rm::event never;
     co_await never.wait();
   };
-  CHECK_THROWS_WITH_AS(run(body()), "from another thread", std::runtime_error);
+  CHECK_THROWS_WITH_AS(rm::testing::run(body()), "from another thread", std::runtime_error);
   other.join();
 }
 
@@ -102,7 +101,7 @@ TEST_CASE("a posted function may start and cancel tasks") {
     co_await done.wait();
     other.join();
   };
-  run(body());
+  rm::testing::run(body());
   CHECK(ran == 1);
 }
 
@@ -131,7 +130,7 @@ TEST_CASE("loops on different threads do not know of each other") {
           sum += i;
         }
       };
-      run(body());
+      rm::testing::run(body());
     });
   }
   for (std::thread& one : threads) one.join();

@@ -36,7 +36,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-rm::task<> sleep_long() { co_await rm::sleep_for(1h); }
+rm::task<> wait_an_hour() { co_await rm::sleep_for(1h); }
 rm::async_generator<int> yield_late() {
   co_await rm::sleep_for(1h);
   co_yield 1;
@@ -81,10 +81,10 @@ const std::vector<misuse> misuses = {
      [] { destroy_while_awaited(std::make_unique<rm::channel<int>>(1), [](auto& one) { return one.receive(); }); }},
     {"a cancel_scope was destroyed while something runs in it",
      [] {
-       destroy_while_awaited(std::make_unique<rm::cancel_scope>(), [](auto& one) { return one.run(sleep_long()); });
+       destroy_while_awaited(std::make_unique<rm::cancel_scope>(), [](auto& one) { return one.run(wait_an_hour()); });
      }},
     {"a nursery was destroyed while its children run",
-     [] { destroy_while_awaited(std::make_unique<rm::nursery>(), [](auto& one) { return one.run(sleep_long); }); }},
+     [] { destroy_while_awaited(std::make_unique<rm::nursery>(), [](auto& one) { return one.run(wait_an_hour); }); }},
     {"a generator was destroyed while its next() is awaited",
      [] {
        destroy_while_awaited(std::make_unique<rm::async_generator<int>>(yield_late()),
@@ -154,14 +154,14 @@ const std::vector<misuse> misuses = {
     {"a task was moved while it is running",
      [] {
        silent_waiter who;
-       rm::task<> one = sleep_long();
+       rm::task<> one = wait_an_hour();
        one.await_suspend(who);
        const rm::task<> other = std::move(one);
      }},
     {"a task was destroyed while it is running",
      [] {
        silent_waiter who;
-       rm::task<> one = sleep_long();
+       rm::task<> one = wait_an_hour();
        one.await_suspend(who);
      }},
     {"a generator was moved while its next() is awaited",
@@ -218,7 +218,7 @@ TEST_CASE("a loop that is destroyed with tasks in it aborts and names the cure")
     rm::testing::virtual_clock clock;
     auto here = std::make_unique<rm::loop>(clock);
     const rm::loop::attachment mine(*here);
-    here->detach(sleep_long);
+    here->detach(wait_an_hour);
     here.reset();
   });
   CHECK(words.find("a loop was destroyed with tasks in it: call its shutdown() first") != std::string::npos);

@@ -12,27 +12,16 @@
 
 #include "../support/lifetime.hpp"
 #include "../support/run.hpp"
+#include "child_tasks.hpp"
 
 namespace rm = ringmill;
+using support::note_after;
 using support::run;
+using support::sleep_alive;
+using support::throw_after;
 using namespace std::chrono_literals;
 
-namespace {
-
-rm::task<> note_after(std::chrono::milliseconds delay, std::vector<int>& log, int number) {
-  co_await rm::sleep_for(delay);
-  log.push_back(number);
-}
-rm::task<> fail_after(std::chrono::milliseconds delay, std::string what) {
-  co_await rm::sleep_for(delay);
-  throw std::runtime_error(what);
-}
-rm::task<> sleep_long(int& alive) {
-  const support::tracked here(alive);
-  co_await rm::sleep_for(1h);
-}
-
-}  // namespace
+namespace {}  // namespace
 
 TEST_CASE("a nursery is left only when every child has ended") {
   std::vector<int> log;
@@ -71,8 +60,8 @@ TEST_CASE("the first error cancels the siblings and is rethrown with its own typ
   auto body = [&]() -> rm::task<> {
     rm::nursery children;
     co_await children.run([&]() -> rm::task<> {
-      children.start(sleep_long, std::ref(alive));
-      children.start(fail_after, 5ms, std::string("first"));
+      children.start(sleep_alive, std::ref(alive));
+      children.start(throw_after, 5ms, std::string("first"));
       co_await rm::sleep_for(1h);
     });
   };
@@ -144,7 +133,7 @@ TEST_CASE("start outside of run is refused") {
   auto body = []() -> rm::task<> {
     rm::nursery children;
     int unused = 0;
-    CHECK_THROWS_AS(children.start(sleep_long, std::ref(unused)), std::logic_error);
+    CHECK_THROWS_AS(children.start(sleep_alive, std::ref(unused)), std::logic_error);
     co_return;
   };
   run(body());
@@ -156,7 +145,7 @@ TEST_CASE("cancelling the task that runs a nursery ends all of its children firs
   auto inner = [&]() -> rm::task<> {
     rm::nursery children;
     co_await children.run([&]() -> rm::task<> {
-      for (int i = 0; i < 10; ++i) children.start(sleep_long, std::ref(alive));
+      for (int i = 0; i < 10; ++i) children.start(sleep_alive, std::ref(alive));
       co_return;
     });
     went_on = true;

@@ -11,7 +11,6 @@
 #include <ringmill/runtime/timeout.hpp>
 
 namespace rm = ringmill;
-using rm::testing::run;
 using namespace std::chrono_literals;
 
 namespace {
@@ -36,7 +35,7 @@ TEST_CASE("a virtual clock jumps to the next deadline when nothing is ready, and
     co_await rm::sleep_for(1ns);
     CHECK(rm::loop::current().now() - start == 24h + 1ns);
   };
-  run(body());
+  rm::testing::run(body());
 }
 
 TEST_CASE("a test that would hang fails, with the tree of tasks") {
@@ -46,7 +45,7 @@ TEST_CASE("a test that would hang fails, with the tree of tasks") {
   };
   std::string said;
   try {
-    run(body());
+    rm::testing::run(body());
   } catch (const rm::deadlock_error& error) {
     said = error.what();
   }
@@ -79,7 +78,7 @@ TEST_CASE("all_blocked comes back when every other task has gone as far as it ca
     };
     co_await children.run(watch);
   };
-  run(body());
+  rm::testing::run(body());
 }
 
 TEST_CASE("all_blocked comes back when there is no other task at all, and to several at a time") {
@@ -99,7 +98,7 @@ TEST_CASE("all_blocked comes back when there is no other task at all, and to sev
     co_await children.run(start);
     CHECK(back == 2);
   };
-  run(body());
+  rm::testing::run(body());
 }
 
 TEST_CASE("all_blocked can be cancelled, and what it waits for can be limited") {
@@ -119,7 +118,7 @@ TEST_CASE("all_blocked can be cancelled, and what it waits for can be limited") 
     CHECK_FALSE(went_on);
     co_await rm::with_timeout(1s, rm::testing::all_blocked());
   };
-  run(body());
+  rm::testing::run(body());
 }
 
 TEST_CASE("all_blocked on a loop without a virtual clock says what to use") {
@@ -141,7 +140,7 @@ TEST_CASE("a virtual clock waits for a post that was announced by another thread
     co_await posted.wait();
     order.push_back(1);
   };
-  run(body());
+  rm::testing::run(body());
   other.join();
   CHECK(order == std::vector{1});
 }
