@@ -24,7 +24,7 @@ namespace ringmill {
 
 namespace {
 
-int or_errno(int result) noexcept { return result < 0 ? -errno : result; }
+using detail::or_errno;
 
 std::string first_line_after(const char* path, const std::string& prefix) {
   std::ifstream file(path);
@@ -100,7 +100,7 @@ class real_kernel final : public kernel {
     return std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
   }
   int random(void* bytes, std::size_t size) override {
-    return or_errno(static_cast<int>(::getrandom(bytes, size, 0)));  // up to 256 bytes never come in part
+    return or_errno(::getrandom(bytes, size, 0));  // up to 256 bytes never come in part
   }
 
   file_calls& files() noexcept override { return detail::linux_files(); }

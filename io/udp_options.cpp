@@ -13,7 +13,7 @@ namespace ringmill {
 
 namespace {
 
-int checked(long long value, int least, int most, const char* what) {
+int checked_of_udp(long long value, int least, int most, const char* what) {
   return detail::checked_number("udp_options", value, least, most, what);
 }
 
@@ -22,17 +22,17 @@ using detail::most_int;
 }  // namespace
 
 udp_options& udp_options::receive_buffer(int bytes) {
-  return receive_buffer_ = checked(bytes, 1, most_int, "size of a receive buffer"), *this;
+  return receive_buffer_ = checked_of_udp(bytes, 1, most_int, "size of a receive buffer"), *this;
 }
 
 udp_options& udp_options::send_buffer(int bytes) {
-  return send_buffer_ = checked(bytes, 1, most_int, "size of a send buffer"), *this;
+  return send_buffer_ = checked_of_udp(bytes, 1, most_int, "size of a send buffer"), *this;
 }
 
-udp_options& udp_options::ttl(int hops) { return ttl_ = checked(hops, 1, 255, "number of hops"), *this; }
+udp_options& udp_options::ttl(int hops) { return ttl_ = checked_of_udp(hops, 1, 255, "number of hops"), *this; }
 
 udp_options& udp_options::multicast_ttl(int hops) {
-  return multicast_ttl_ = checked(hops, 0, 255, "number of hops"), *this;
+  return multicast_ttl_ = checked_of_udp(hops, 0, 255, "number of hops"), *this;
 }
 
 void udp_options::apply_to(const fd& socket, const address& where) const {

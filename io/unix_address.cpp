@@ -7,10 +7,10 @@ namespace ringmill {
 
 namespace {
 
-constexpr std::size_t most_bytes = sizeof(sockaddr_un::sun_path) - 1;
+constexpr std::size_t most_name_bytes = sizeof(sockaddr_un::sun_path) - 1;
 
 void check_length(std::string_view name, const char* what) {
-  if (name.size() <= most_bytes) return;
+  if (name.size() <= most_name_bytes) return;
   throw std::invalid_argument(std::string(what) + " of " + std::to_string(name.size()) +
                               " bytes, the kernel takes 107: " + std::string(name));
 }

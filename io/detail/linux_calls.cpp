@@ -27,8 +27,6 @@ namespace ringmill::detail {
 
 namespace {
 
-int or_errno(long result) noexcept { return result < 0 ? -errno : static_cast<int>(result); }
-
 class linux_file_calls final : public file_calls {
  public:
   int pipe(int* ends) override { return or_errno(::pipe2(ends, O_CLOEXEC)); }

@@ -15,8 +15,6 @@ namespace ringmill::detail {
 
 namespace {
 
-int or_errno(long result) noexcept { return result < 0 ? -errno : static_cast<int>(result); }
-
 /// Again, when a signal came before anything was done.
 template <class Call>
 int uninterrupted(Call call) noexcept {

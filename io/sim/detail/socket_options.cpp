@@ -19,7 +19,7 @@ using kind = socket_option::kind;
 
 constexpr int most_buffer = 212992;  // net.core.rmem_max and wmem_max
 
-constexpr socket_option options[] = {
+constexpr socket_option known_options[] = {
     {SOL_SOCKET, SO_REUSEADDR, kind::flag},
     {SOL_SOCKET, SO_REUSEPORT, kind::flag},
     {SOL_SOCKET, SO_KEEPALIVE, kind::flag},
@@ -70,10 +70,10 @@ int socket_option::convert(std::span<const std::byte> value, std::vector<std::by
 }
 
 const socket_option* find_socket_option(int level, int option) noexcept {
-  const auto* const found = std::find_if(std::begin(options), std::end(options), [&](const socket_option& each) {
-    return each.level == level && each.option == option;
-  });
-  return found == std::end(options) ? nullptr : found;
+  const auto* const found =
+      std::find_if(std::begin(known_options), std::end(known_options),
+                   [&](const socket_option& each) { return each.level == level && each.option == option; });
+  return found == std::end(known_options) ? nullptr : found;
 }
 
 }  // namespace ringmill::sim::detail
