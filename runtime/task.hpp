@@ -125,10 +125,11 @@ class task_promise final : public promise_base {
     return std::get<1>(result_);
   }
   T take() {
-    if constexpr (std::is_reference_v<T>)
+    if constexpr (std::is_reference_v<T>) {
       return static_cast<T>(*result_in_place());
-    else
+    } else {
       return std::move(result_in_place());
+    }
   }
 
  private:
@@ -169,8 +170,11 @@ class [[nodiscard("a task does nothing until it is awaited")]] task : public det
     RINGMILL_CHECK(promise(), "the result of a cancelled task was asked for");
     return static_cast<promise_type*>(promise())->take();
   }
-  /// For an awaiter around a task that was not cancelled: the same, but the value stays in the task.
-  auto& result_in_place() { return static_cast<promise_type*>(promise())->result_in_place(); }
+  /// For an awaiter around a task: the same, but the value stays in the task, and is not moved.
+  auto& result_in_place() {
+    RINGMILL_CHECK(promise(), "the result of a cancelled task was asked for");
+    return static_cast<promise_type*>(promise())->result_in_place();
+  }
 
  private:
   friend promise_type;

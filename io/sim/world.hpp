@@ -19,7 +19,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <exception>
-#include <ringmill/runtime/detail/unique_ptr.hpp>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -34,6 +33,7 @@
 #include <ringmill/io/sim/random.hpp>
 #include <ringmill/runtime/config.hpp>
 #include <ringmill/runtime/detail/functional.hpp>
+#include <ringmill/runtime/detail/unique_ptr.hpp>
 #include <ringmill/runtime/nursery.hpp>
 #include <ringmill/runtime/task.hpp>
 
