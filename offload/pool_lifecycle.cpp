@@ -43,6 +43,7 @@ class pool_core::control_watch final : public poll_op {
 /// Once the members are there this is a pool, and what fails after that ends as one: by its destructor.
 pool_core::pool_core(const pool_options& options) : pool_core(options, loop::current()) {
   require_process_init();
+  options_.spin(options_.spin());  // by the processors of now: a worker that is started later does as the first ones
   if (options_.buffer_capacity() != 0) buffers_ = buffers_owner(new shared_buffers(options_.buffer_capacity(), ring_));
   start_zygote();
   start_first_workers();

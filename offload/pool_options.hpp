@@ -94,8 +94,9 @@ class pool_options {
   /// The workers' nice level, 5 by default, so that the loop's latency does not depend on how busy they are.
   pool_options& niceness(int level) noexcept { return niceness_ = level, *this; }
   /// How long a worker that runs dry looks for its next call before it sleeps; zero: not at all. By default 20 us, if
-  /// the calling thread may run on more than one processor: between calls of a few microseconds that spares both sides
-  /// the wake. A worker that looks in vain does so less and less often.
+  /// the thread that makes the pool may run on more than one processor: between calls of a microsecond or two that
+  /// spares both sides the wake. Where they take longer, and all processors are busy, zero may be better. After a look
+  /// in vain about twice as many sleeps as before come without one, 1,023 at most, until one has helped.
   pool_options& spin(duration length) noexcept { return spin_ = length, *this; }
 
   std::size_t workers() const noexcept { return workers_; }

@@ -11,7 +11,8 @@ from results import draw, is_compared
 
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
 IN_SHORT = ("echo_64x64", "echo_4096x64", "echo_64x512", "http_hello", "http_pipelined", "sleepers", "idle", "mixed")
-CALLS = {"round_trip_across": "A call into a worker process on another core, 64 bytes",
+CALLS = {"round_trip_across": "A call into a worker process on another core, 64 bytes, which sleeps before",
+         "round_trip_across_spinning": "The same call right after another one, as the worker looks for it first",
          "tasks_16x2": "One of many such calls: 16 callers, two workers", "payload_1mib": "A call with 1 MiB of arguments"}
 
 

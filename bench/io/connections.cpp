@@ -52,6 +52,8 @@ double idle_connection_bytes(const effort& how) {
     getrlimit(RLIMIT_NOFILE, &most);
     most.rlim_cur = most.rlim_max;
     setrlimit(RLIMIT_NOFILE, &most);
+    if (most.rlim_cur < 2 * warm + 300)
+      throw std::runtime_error("too few descriptors for idle connections (ulimit -Hn)");
     const std::size_t possible = (most.rlim_cur - 100) / 2 - warm;
     return rm::run(bytes_of_idle(std::min(possible, how.operations(9'900))));
   });

@@ -41,29 +41,48 @@ rm::duration length_of_sleep(deadlines lie, std::size_t i) {
   return longest_sleep - rm::duration(i * golden % std::chrono::nanoseconds(1s).count());
 }
 
+/// To look at the memory of a crowd takes milliseconds, which are not the crowd's.
+class memory_meter {
+ public:
+  void note_before() { before_ = measured(); }
+  void note_after() { grown_ = measured() - before_; }
+  double grown() const noexcept { return grown_; }
+  double seconds_taken() const noexcept { return seconds_taken_; }
+
+ private:
+  double measured() {
+    double bytes = 0;
+    seconds_taken_ += nanoseconds_each(1, [&] { bytes = resident_bytes(); }) / 1e9;
+    return bytes;
+  }
+  double before_ = 0;
+  double grown_ = 0;
+  double seconds_taken_ = 0;
+};
+
+/// Of `all(meter)`.
 template <class Function>
-double seconds_for(Function&& all) {
-  return nanoseconds_each(1, all) / 1e9;
+crowd_figures figures_of(std::size_t count, Function&& all) {
+  memory_meter meter;
+  const double seconds = nanoseconds_each(1, [&] { all(meter); }) / 1e9;
+  return {meter.grown() / static_cast<double>(count), seconds - meter.seconds_taken()};
 }
 
 rm::task<> sleeper(rm::duration length) { co_await rm::sleep_for(length); }
 
-rm::task<> crowd(std::size_t count, deadlines lie, double& bytes) {
+rm::task<> crowd(std::size_t count, deadlines lie, memory_meter& meter) {
   rm::nursery all;
   co_await all.run([&]() -> rm::task<> {
-    const double before = resident_bytes();
+    meter.note_before();
     for (std::size_t i = 0; i < count; ++i) all.start(sleeper, length_of_sleep(lie, i));
     co_await rm::yield();  // now all of them sleep
-    bytes = resident_bytes() - before;
+    meter.note_after();
   });
 }
 
 crowd_figures measure_crowd(std::size_t count, deadlines lie) {
-  return in_fresh_process([&] {
-    double bytes = 0;
-    const double seconds = seconds_for([&] { run_task(crowd(count, lie, bytes)); });
-    return crowd_figures{bytes / static_cast<double>(count), seconds};
-  });
+  return in_fresh_process(
+      [&] { return figures_of(count, [&](memory_meter& meter) { run_task(crowd(count, lie, meter)); }); });
 }
 
 /// A timer in a wheel that knows whom to resume.
@@ -98,11 +117,10 @@ crowd_figures measure_bare_crowd(std::size_t count, deadlines lie) {
   return in_fresh_process([&] {
     limits::timer_wheel wheel;
     wheel.fire_until(bare_sleep::now(), [](auto&) {});
-    double bytes = 0;
-    const double seconds = seconds_for([&] {
-      const double before = resident_bytes();
+    return figures_of(count, [&](memory_meter& meter) {
+      meter.note_before();
       for (std::size_t i = 0; i < count; ++i) bare_sleeper(wheel, length_of_sleep(lie, i)).handle().resume();
-      bytes = resident_bytes() - before;
+      meter.note_after();
       std::size_t left = count;
       for (std::uint64_t now = bare_sleep::now(); left > 0; now += 1'000'000) {
         wheel.fire_until(now, [&](limits::timer_wheel::node& due) {
@@ -113,7 +131,6 @@ crowd_figures measure_bare_crowd(std::size_t count, deadlines lie) {
         });
       }
     });
-    return crowd_figures{bytes / static_cast<double>(count), seconds};
   });
 }
 

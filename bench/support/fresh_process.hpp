@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <exception>
 #include <stdexcept>
 
 namespace bench {
@@ -20,7 +21,12 @@ auto in_fresh_process(Function&& function) {
   if (child < 0) throw std::runtime_error("fork failed");
   if (child == 0) {
     malloc_trim(0);  // or what was freed before would be used again, and not be seen as growth
-    result = function();
+    try {
+      result = function();
+    } catch (const std::exception& error) {  // and not on into the rest of the program, which the parent runs
+      std::fprintf(stderr, "%s\n", error.what());
+      _exit(1);
+    }
     _exit(write(ends[1], &result, sizeof result) == sizeof result ? 0 : 1);
   }
   close(ends[1]);

@@ -10,6 +10,8 @@
 
 #include <csignal>
 #include <cstdint>
+#include <cstdio>
+#include <exception>
 #include <stdexcept>
 #include <utility>
 
@@ -49,7 +51,11 @@ class server_process {
     if (process_ < 0) throw std::runtime_error("fork failed");
     if (process_ == 0) {
       if (core != any_core) pin_to_core(core);
-      std::forward<Function>(serve)(listener);
+      try {
+        std::forward<Function>(serve)(listener);
+      } catch (const std::exception& error) {
+        std::fprintf(stderr, "server: %s\n", error.what());
+      }
       _exit(1);
     }
     close(listener);

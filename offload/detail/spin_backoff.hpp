@@ -5,7 +5,7 @@
 
 namespace ringmill::detail {
 
-/// Looking pays where calls follow each other closely, on processors that nobody else wants. Where it does not, it soon
+/// Looking pays where calls follow each other closely, and the host has another processor. Where it does not, it soon
 /// costs next to nothing: after each time in vain about twice as many sleeps come without it.
 class spin_backoff {
  public:
