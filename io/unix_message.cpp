@@ -16,8 +16,8 @@ namespace ringmill {
 
 namespace {
 
-/// SCM_PIDFD of Linux 6.5, which older headers do not know: a descriptor of the sender's process.
-constexpr int sender_descriptor = 4;
+/// SCM_PIDFD of Linux 6.5, which older headers do not know: a descriptor that stands for the sender's process.
+constexpr int scm_pidfd = 4;
 
 void check_count(std::size_t descriptors) {
   if (descriptors <= receive_unix_message_op::most_descriptors) return;
@@ -81,13 +81,13 @@ void receive_unix_message_op::completed(std::int32_t result, std::uint32_t flags
 void receive_unix_message_op::take_descriptors() noexcept {
   for (cmsghdr* note = CMSG_FIRSTHDR(&message_); note; note = CMSG_NXTHDR(&message_, note)) {
     if (note->cmsg_level != SOL_SOCKET) continue;
-    if (note->cmsg_type != SCM_RIGHTS && note->cmsg_type != sender_descriptor) continue;
+    if (note->cmsg_type != SCM_RIGHTS && note->cmsg_type != scm_pidfd) continue;
     const std::size_t count = (note->cmsg_len - CMSG_LEN(0)) / sizeof(int);
     for (std::size_t i = 0; i < count; ++i) {
       int number = -1;
       std::memcpy(&number, CMSG_DATA(note) + i * sizeof number, sizeof number);
       fd received(number);
-      // The other kind comes only where somebody has set SO_PASSPIDFD on the handle: it is not the peer's, and closed.
+      // The other kind comes only where somebody has set SO_PASSPIDFD on the handle: the peer did not send it.
       if (note->cmsg_type == SCM_RIGHTS) descriptors_.push_back(std::move(received));
     }
   }

@@ -20,11 +20,13 @@ namespace ringmill {
 class unix_message {
  public:
   unix_message() noexcept {}
-  std::size_t size = 0;           ///< bytes in the buffer
-  std::size_t full_size = 0;      ///< of a datagram: bytes that were sent, more than `size` if the buffer was too small
-  std::vector<fd> descriptors;    ///< in the order in which they were sent
-  bool lost_descriptors = false;  ///< more were sent than were asked for, or than may be open: the kernel closed those
-  unix_address peer;              ///< of a datagram: who sent it; unnamed if its socket is not bound
+  std::size_t size = 0;         ///< bytes in the buffer
+  std::size_t full_size = 0;    ///< of a datagram: bytes that were sent, more than `size` if the buffer was too small
+  std::vector<fd> descriptors;  ///< in the order in which they were sent
+  /// More were sent than were asked for, or than may be open: the kernel closed those. Also where the handle has
+  /// SO_PASSPIDFD set, and no room was asked for that kind of descriptor, which is not given.
+  bool lost_descriptors = false;
+  unix_address peer;  ///< of a datagram: who sent it; unnamed if its socket is not bound
 
   bool is_truncated() const noexcept { return full_size > size; }
 };

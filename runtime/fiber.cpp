@@ -2,6 +2,7 @@
 
 #include <cxxabi.h>
 
+#include <boost/context/detail/fcontext.hpp>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -33,60 +34,84 @@ class ambient_state {
   int errno_ = 0;
 };
 
+namespace context = boost::context::detail;
+
 }  // namespace
 
-/// All that the sanitizers are told is told from the carrier's stack, right before and after the jump: the other side
-/// only jumps.
 struct fiber_base::machine {
-  explicit machine(const fiber_stack& stack) noexcept : fibers(stack.bottom(), stack.size()) {}
+  explicit machine(const fiber_stack& stack) noexcept : mine(stack.bottom(), stack.size()) {}
 
   static machine* at_top_of(const fiber_stack& stack) noexcept {
     constexpr std::size_t size = (sizeof(machine) + 63) / 64 * 64;  // what is below stays aligned
     return new (stack.top() - size) machine(stack);
   }
 
-  [[gnu::always_inline]] void before_jump() noexcept {
+  /// Onto the fiber's stack, and back when it waits or has ended.
+  [[gnu::always_inline]] void jump_in(fiber_base& fiber) noexcept {
     ambient.exchange();
-    carriers.leave_for(fibers);
-    fibers.arrive_from(carriers);
+    carriers.leave_for(mine);
+    there = context::jump_fcontext(there, &fiber).fctx;
+    carriers.arrive_from(mine);
+    ambient.exchange();
   }
-  [[gnu::always_inline]] void after_jump(bool ended) noexcept {
-    ended ? fibers.leave_for_good(carriers) : fibers.leave_for(carriers);
-    carriers.arrive_from(fibers);
-    ambient.exchange();
+  [[gnu::always_inline]] void jump_out() noexcept {
+    mine.leave_for(carriers);
+    there = context::jump_fcontext(there, nullptr).fctx;
+    mine.arrive_from(carriers);
+  }
+  [[gnu::always_inline]] void jump_out_for_good() noexcept {
+    mine.leave_for_good(carriers);
+    context::jump_fcontext(there, nullptr);
   }
 
-  ambient_state ambient;  ///< of the side that does not run
-  annotated_stack fibers;
+  context::fcontext_t there = nullptr;  ///< where the other side was left
+  ambient_state ambient;                ///< of the side that does not run
+  annotated_stack mine;
   annotated_stack carriers;
 };
 
 fiber_base::fiber_base(stack_size size, body_function body)
-    : stack_(size),
-      machine_(machine::at_top_of(stack_)),
-      body_(body),
-      mine_(reinterpret_cast<std::byte*>(machine_),
-            static_cast<std::size_t>(reinterpret_cast<std::byte*>(machine_) - stack_.bottom()), &enter) {}
+    : stack_(size), machine_(machine::at_top_of(stack_)), body_(body) {
+  constexpr auto entry = [](context::transfer_t from) {
+    auto& self = *static_cast<fiber_base*>(from.data);
+    self.machine_->there = from.fctx;
+    self.enter();
+  };
+  machine_->there = context::make_fcontext(
+      machine_, static_cast<std::size_t>(reinterpret_cast<std::byte*>(machine_) - stack_.bottom()), entry);
+}
 
 fiber_base::~fiber_base() {
   RINGMILL_CHECK(ended_ || !started_, "a fiber was destroyed while it is suspended");
   machine_->~machine();
 }
 
-void fiber_base::refuse_outside() {
-  throw std::logic_error(
-      "fiber_await() outside of a fiber: in a coroutine co_await it, other code runs in co_await "
-      "rm::fiber(function)");
+fiber_base& fiber_base::current() {
+  fiber_base* const running = this_thread.fiber;
+  if (!running) {
+    throw std::logic_error(
+        "fiber_await() outside of a fiber: in a coroutine co_await it, other code runs in co_await "
+        "rm::fiber(function)");
+  }
+  return *running;
 }
 
 // On the fiber's stack.
 
-void fiber_base::enter() {
-  fiber_base& self = *this_thread.fiber;
-  self.body_(self);
-  self.ended_ = true;
-  self.mine_.jump_to(self.carriers_);
+void fiber_base::enter() noexcept {
+  machine_->mine.arrive_from(machine_->carriers);
+  body_(*this);
+  ended_ = true;
+  machine_->jump_out_for_good();
   std::terminate();
+}
+
+bool fiber_base::wait(const fiber_request& request, const std::source_location& where) {
+  request_ = &request;
+  where_ = where;
+  machine_->jump_out();
+  if (start_error_) std::rethrow_exception(std::exchange(start_error_, nullptr));
+  return has_result_;
 }
 
 void fiber_base::unwind() {
@@ -105,9 +130,7 @@ bool fiber_base::run(promise_base& carrier) {
     // While it runs it is still where it awaited last, as a coroutine is.
     if (where_.line() != 0) carrier.where_ = where_;
     this_thread.fiber = this;
-    machine_->before_jump();
-    carriers_.jump_to(mine_);
-    machine_->after_jump(ended_);
+    machine_->jump_in(*this);
     this_thread.fiber = nullptr;
     if (ended_) return false;
     carrier.where_ = where_;

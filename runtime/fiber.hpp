@@ -20,7 +20,6 @@
 #include <utility>
 
 #include <ringmill/runtime/detail/functional.hpp>
-#include <ringmill/runtime/detail/stack_jump.hpp>
 #include <ringmill/runtime/fiber_stack.hpp>
 #include <ringmill/runtime/result.hpp>
 #include <ringmill/runtime/sleep.hpp>
@@ -103,22 +102,12 @@ class RINGMILL_API fiber_base {
   // On the fiber's stack.
 
   /// The fiber that runs; throws std::logic_error if none does.
-  static fiber_base& current() {
-    fiber_base* const running = this_thread.fiber;
-    if (!running) refuse_outside();
-    return *running;
-  }
+  static fiber_base& current();
   /// Does the task of the running fiber have to stop? Then nothing is started but what `runs_when_cancelled`.
   bool is_cut_off() const noexcept { return static_cast<bool>(carrier_->why_cancelled()); }
   /// Suspends until `request` has ended; true: with a result or an error, which it then has. May throw what starting it
   /// threw.
-  bool wait(const fiber_request& request, const std::source_location& where) {
-    request_ = &request;
-    where_ = where;
-    mine_.jump_to(carriers_);
-    if (start_error_) std::rethrow_exception(std::exchange(start_error_, nullptr));
-    return has_result_;
-  }
+  bool wait(const fiber_request& request, const std::source_location& where);
   [[noreturn]] void unwind();
 
  protected:
@@ -128,21 +117,18 @@ class RINGMILL_API fiber_base {
   bool unwound_ = false;
 
  private:
-  struct machine;  ///< what goes with a jump; it lies at the top of the stack
+  struct machine;  ///< what a jump needs; it lies at the top of the stack
 
-  [[noreturn]] static void refuse_outside();
   bool run(promise_base& carrier);
   void settle() noexcept;
   bool start();
-  static void enter();
+  void enter() noexcept;
   cancel_result cancel(cancel_reason why) noexcept;
   void describe(task_writer& out) const;
 
   fiber_stack stack_;
   machine* machine_;
   body_function body_;
-  left_stack mine_;
-  left_stack carriers_;
   promise_base* carrier_ = nullptr;
   const fiber_request* request_ = nullptr;
   std::source_location where_;  ///< of its last wait

@@ -168,7 +168,7 @@ std::exception_ptr loop::run_to_end(detail::task_base& root) {
 
 // These two are inlined wherever they are called: their frames, made in every turn, would be a tenth of it.
 
-[[gnu::always_inline]] inline void loop::run_ready() noexcept {
+[[gnu::always_inline]] void loop::run_ready() noexcept {
   run_queue batch = ready_.take();
   while (waiter* item = batch.pop()) {
     item->woken_ = false;
@@ -185,7 +185,7 @@ std::exception_ptr loop::run_to_end(detail::task_base& root) {
 }
 
 /// The first half of a turn.
-[[gnu::always_inline]] inline void loop::run_tasks() noexcept {
+[[gnu::always_inline]] void loop::run_tasks() noexcept {
   ++statistics_.turns;
   beat();
   if (has_posted()) run_posted();

@@ -156,13 +156,13 @@ class RINGMILL_API loop {
 
   std::exception_ptr run_to_end(detail::task_base& root);
   void run_until(const bool& over, bool is_cancelled);
-  void run_tasks() noexcept;
+  inline void run_tasks() noexcept;
   void look_outside(time_point until);
   void look_at_clock() noexcept;
   void wait(time_point until);
   void fire_timers() noexcept;
   static void log_lost(const std::exception_ptr& error) noexcept;
-  void run_ready() noexcept;
+  inline void run_ready() noexcept;
   void run_posted() noexcept;
   bool has_posted() const noexcept;
   bool can_go_on() const noexcept;

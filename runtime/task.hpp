@@ -170,8 +170,8 @@ class [[nodiscard("a task does nothing until it is awaited")]] task : public det
     RINGMILL_CHECK(promise(), "the result of a cancelled task was asked for");
     return static_cast<promise_type*>(promise())->take();
   }
-  /// For an awaiter around a task: the same, but the value stays in the task, and is not moved.
-  auto& result_in_place() {
+  /// For whoever has the task: the same, but the value stays in it, and is not moved.
+  auto& result_in_place() requires(!std::is_void_v<T> && !std::is_reference_v<T>) {
     RINGMILL_CHECK(promise(), "the result of a cancelled task was asked for");
     return static_cast<promise_type*>(promise())->result_in_place();
   }

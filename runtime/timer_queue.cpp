@@ -60,13 +60,10 @@ void timer_queue::fire_until(time_point now_point) noexcept {
     }
     // The present stays before the slot while something is in it. So what is armed meanwhile comes into it as well, and
     // behind what is there.
-    const head& ring = heads_[first->level][first->index];
-    while (ring.next_ != &ring) {
-      timer& due = static_cast<timer&>(*ring.next_);
-      if (due.deadline_ > now_point) return;
-      disarm(due);
-      due.fire_(due);
-    }
+    timer& due = static_cast<timer&>(*heads_[first->level][first->index].next_);
+    if (due.deadline_ > now_point) return;
+    disarm(due);
+    due.fire_(due);  // may arm and disarm others: the next one is looked for afresh
   }
   present_ = std::max(present_, now);
 }

@@ -114,7 +114,7 @@ class RINGMILL_API timer_queue {
 
   bool is_in_order(position slot) const noexcept { return in_order_[slot.level] >> slot.index & 1; }
 
-  /// No timer is before it, it is in no slot that has timers but at the lowest level, and it never goes back.
+  /// No timer is before it; every slot above the lowest level that has timers begins after it. It never goes back.
   ticks present_ = 0;
   std::size_t size_ = 0;
   std::uint64_t occupied_[levels] = {};  ///< a bit for each slot; one whose last timer was disarmed may still be set
@@ -151,7 +151,9 @@ inline void timer_queue::place(timer& item) noexcept {
     occupied_[level] |= bit;
     in_order_[level] |= bit;
     ring.next_ = ring.previous_ = &ring;
-  } else if (ring.previous_ != &ring && item.deadline_ < static_cast<const timer*>(ring.previous_)->deadline_) {
+  } else if (ring.previous_ == &ring) {  // all were disarmed
+    in_order_[level] |= bit;
+  } else if (item.deadline_ < static_cast<const timer*>(ring.previous_)->deadline_) {
     in_order_[level] &= ~bit;
   }
   append(item, ring);

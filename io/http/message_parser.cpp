@@ -203,7 +203,7 @@ std::size_t message_parser::quick_lines(std::string_view input) {
 }
 
 std::size_t message_parser::quick_start(std::string_view input) {
-  const std::size_t line = quick_start_line(input);
+  const std::size_t line = quick_start_line(input.substr(0, limits_.line()));  // or a longer one would be copied first
   if (line == 0 || !input.substr(line).starts_with("\r\n") || !fits(line)) return 0;
   started_ = true;
   lines_size_ += line + 2;

@@ -99,14 +99,14 @@ class RINGMILL_API message_parser {
   /// Ready for the next message. Memory is kept, but for what only an uncommonly large message needs.
   void reset_core() noexcept;
 
-  // The three places where requests and responses differ.
+  // Where requests and responses differ.
 
   /// Of the message: where the fields of its head go.
   virtual fields& head_fields() noexcept = 0;
   /// Sets version_minor_, too.
   virtual parse_error start_line(std::string_view line) = 0;
   /// The same with the line that `input` begins with, if nothing is wrong with it; gives the size of it. 0: it may be
-  /// wrong. Whether an end of line is behind it has still to be seen.
+  /// wrong. Whether an end of line is behind it has still to be seen: if not, `start_line` will set the message again.
   virtual std::size_t quick_start_line(std::string_view input) = 0;
   /// All fields are there: says in framing_ how the body ends. Clearing head_complete_ makes the parser expect another
   /// head (1xx).

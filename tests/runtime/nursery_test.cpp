@@ -21,8 +21,6 @@ using support::sleep_alive;
 using support::throw_after;
 using namespace std::chrono_literals;
 
-namespace {}  // namespace
-
 TEST_CASE("a nursery is left only when every child has ended") {
   std::vector<int> log;
   auto body = [&]() -> rm::task<> {

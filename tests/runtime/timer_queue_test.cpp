@@ -211,6 +211,25 @@ TEST_CASE("the next deadline is exact among timers that are in order") {
   CHECK(queue.empty());
 }
 
+TEST_CASE(
+    "a slot whose timers were all disarmed begins anew: the next deadline is exact among those that come in order") {
+  std::vector<int> log;
+  rm::timer_queue queue;
+  const rm::time_point deadline(std::chrono::seconds(100));
+  noting_timer late(log, 1), early(log, 2);
+  queue.arm(late, deadline + std::chrono::microseconds(2));
+  queue.arm(early, deadline + std::chrono::microseconds(1));
+  queue.disarm(late);
+  queue.disarm(early);
+  std::vector<std::unique_ptr<noting_timer>> timers;
+  for (int i = 0; i < 20; ++i) {
+    timers.push_back(std::make_unique<noting_timer>(log, i));
+    queue.arm(*timers.back(), deadline + std::chrono::nanoseconds(3 + i));
+  }
+  CHECK(queue.next_deadline() == deadline + std::chrono::nanoseconds(3));
+  for (auto& item : timers) queue.disarm(*item);
+}
+
 TEST_CASE("the next deadline is exact among a few timers in any order, and comes closer until it is among many") {
   std::vector<int> log;
   rm::timer_queue queue;
@@ -251,6 +270,33 @@ TEST_CASE("a timer that fires may disarm others that are due at the same time") 
   queue.fire_until(deadline);
   CHECK(log == std::vector<int>{3});
   CHECK(queue.empty());
+}
+
+TEST_CASE("what a timer that fires arms for a moment that is over fires in the same call, before what is not due") {
+  struct arming_timer : rm::timer {
+    arming_timer(rm::timer_queue& in, rm::timer& of, rm::time_point at)
+        : timer(&arm), queue(in), armed(of), deadline(at) {}
+    static void arm(rm::timer& self) noexcept {
+      auto& mine = static_cast<arming_timer&>(self);
+      mine.queue.arm(mine.armed, mine.deadline);
+    }
+    rm::timer_queue& queue;
+    rm::timer& armed;
+    rm::time_point deadline;
+  };
+  const rm::time_point due(std::chrono::seconds(100));
+  for (const rm::time_point moment : {due, due - std::chrono::seconds(1), rm::time_point::min()}) {
+    std::vector<int> log;
+    rm::timer_queue queue;
+    noting_timer armed(log, 1), later(log, 2);
+    arming_timer first(queue, armed, moment);
+    queue.arm(first, due);
+    queue.arm(later, due + std::chrono::nanoseconds(500));
+    queue.fire_until(due);
+    CHECK(log == std::vector<int>{1});
+    queue.fire_until(due + std::chrono::nanoseconds(500));
+    CHECK(log == std::vector<int>{1, 2});
+  }
 }
 
 TEST_CASE("a deadline that is over already counts as the present one's") {
