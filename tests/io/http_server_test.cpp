@@ -216,17 +216,18 @@ TEST_CASE("http server: at its limit of connections it lets others wait") {
     const auto body = [&](std::uint16_t port) -> rm::task<> {
       rm::tcp_stream first = co_await connect(port);
       rm::tcp_stream second = co_await connect(port);
-      http::client client(http::client_options().head_timeout(10ms));
+      http::client hasty(http::client_options().head_timeout(10ms));
       bool late = false;
       try {
-        co_await client.get(url(port));
+        co_await hasty.get(url(port));
       } catch (const http::client_timeout&) {
         late = true;
       }
       CHECK(late);
       CHECK(server.connections() == 2);
       first = rm::tcp_stream();
-      const http::response served = co_await client.get(url(port));
+      http::client patient;
+      const http::response served = co_await patient.get(url(port));
       CHECK(served.status == 200);
     };
     co_await with_server(server, body);
