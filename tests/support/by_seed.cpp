@@ -228,7 +228,7 @@ class seeded_loop::parts final : public rm::testing::watched_driver {
     if (case_.what == harm::no_memory && !case_.harm_is_over) {
       failing_memory::left = draw_moment(case_.random);
       failing_memory::for_ever = case_.random.chance(200);
-      failing_memory::spares_unwinding = true;
+      failing_memory::spares_doctest = true;
       failing_memory::is_on = true;
     }
   }

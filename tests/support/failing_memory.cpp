@@ -5,8 +5,10 @@
 
 namespace {
 
-void* take(std::size_t size, std::size_t alignment) {
-  if (support::failing_memory::fails()) throw std::bad_alloc();
+enum class shape : bool { single, array };
+
+void* take(std::size_t size, shape of, std::size_t alignment = 0) {
+  if (support::failing_memory::fails(size, of == shape::array)) throw std::bad_alloc();
   const std::size_t rounded = alignment == 0 ? size : (size + alignment - 1) / alignment * alignment;
   void* const memory = alignment == 0 ? std::malloc(size) : std::aligned_alloc(alignment, rounded);
   if (!memory) throw std::bad_alloc();
@@ -15,13 +17,13 @@ void* take(std::size_t size, std::size_t alignment) {
 
 }  // namespace
 
-void* operator new(std::size_t size) { return take(size, 0); }
-void* operator new[](std::size_t size) { return take(size, 0); }
+void* operator new(std::size_t size) { return take(size, shape::single); }
+void* operator new[](std::size_t size) { return take(size, shape::array); }
 void* operator new(std::size_t size, std::align_val_t alignment) {
-  return take(size, static_cast<std::size_t>(alignment));
+  return take(size, shape::single, static_cast<std::size_t>(alignment));
 }
 void* operator new[](std::size_t size, std::align_val_t alignment) {
-  return take(size, static_cast<std::size_t>(alignment));
+  return take(size, shape::array, static_cast<std::size_t>(alignment));
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
