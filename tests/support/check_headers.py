@@ -56,8 +56,9 @@ counts = dict(zip(names, syntax.in_parallel(lines_of, names)))
 library = syntax.preprocess("#include <version>\n_GLIBCXX_RELEASE\n")[-1]
 if library == "12":
     complaints += [complaint for name, count in counts.items() for complaint in over_budget(name, count)]
+# GCC and clang differ by a hundred lines: an exception that one of them needs is none too many for the other.
 complaints += [f"{name} has an exception from the budget and does not need it" for name in EXCEPTIONS
-               if counts.get(name, 0) <= BUDGET and library == "12"]
+               if counts.get(name, 0) <= BUDGET * 0.99 and library == "12"]
 largest = max(set(counts) - set(EXCEPTIONS), key=counts.get)
 print(f"after preprocessing: ringmill.hpp {lines_of('ringmill.hpp'):,} lines, {largest} {counts[largest]:,}")
 syntax.finish(complaints, f"{len(names) + 2} headers")
