@@ -153,7 +153,7 @@ worker_channel::worker_channel(int request_memory, int response_memory, int door
 
 void worker_channel::spin() noexcept {
   constexpr int looks_per_clock_read = 32;
-  if (!backoff_.is_due()) return;
+  if (!backoff_.is_due(last_run_, spin_)) return;
   const time_point until = saturating_add(std::chrono::steady_clock::now(), spin_);
   do {
     for (int look = 0; look < looks_per_clock_read; ++look) {
@@ -180,6 +180,7 @@ std::span<std::byte> worker_channel::large_output() const noexcept { return memo
 
 void worker_channel::answer(const request_entry& request, response_status status, std::span<const std::byte> payload,
                             std::uint64_t needed, std::uint32_t run_time) noexcept {
+  last_run_ = std::chrono::nanoseconds(run_time);
   place where = output_places::small(request.sequence);
   if (!payload.empty()) where.offset = static_cast<std::uint32_t>(payload.data() - responses_.data());
   where.length = static_cast<std::uint32_t>(payload.size());

@@ -138,7 +138,8 @@ class RINGMILL_API worker_channel {
   /// Maps both memories, the first read-only. `doorbell`: an eventfd that the host watches instead of the futex, or -1.
   worker_channel(int request_memory, int response_memory, int doorbell = -1);
 
-  /// How long `next` looks before it sleeps, where that has helped lately; not at all by default.
+  /// How long `next` looks before it sleeps, where that has helped lately and the last call took no longer than that;
+  /// not at all by default.
   void spin_before_sleep(duration length) noexcept { spin_ = length; }
   /// Waits for the next call and gives a copy of its entry.
   request_entry next() noexcept {
@@ -171,6 +172,7 @@ class RINGMILL_API worker_channel {
   mapping responses_;
   worker_protocol<shared_memory> protocol_;
   duration spin_ = duration::zero();
+  duration last_run_ = duration::zero();
   spin_backoff backoff_;
 };
 

@@ -95,8 +95,8 @@ class pool_options {
   pool_options& niceness(int level) noexcept { return niceness_ = level, *this; }
   /// How long a worker that runs dry looks for its next call before it sleeps; zero: not at all. By default 20 us, if
   /// the thread that makes the pool may run on more than one processor: between calls of a microsecond or two that
-  /// spares both sides the wake. Where they take longer, and all processors are busy, zero may be better. After a look
-  /// in vain about twice as many sleeps as before come without one, 1,023 at most, until one has helped.
+  /// spares both sides the wake. After a call that took longer than the look it sleeps at once; and after a look in
+  /// vain about twice as many sleeps as before come without one, 1,023 at most, until one has helped.
   pool_options& spin(duration length) noexcept { return spin_ = length, *this; }
 
   std::size_t workers() const noexcept { return workers_; }

@@ -17,6 +17,7 @@
 #include <ringmill/offload/channel.hpp>
 
 namespace rm = ringmill;
+using namespace std::chrono_literals;
 using rm::detail::host_channel;
 using rm::detail::response_status;
 using rm::detail::worker_channel;
@@ -228,17 +229,27 @@ TEST_CASE("arguments in flight never overlap, and small ones stay where they wer
 
 TEST_CASE("a look before each sleep that is in vain comes less and less often, and as before once one has helped") {
   rm::detail::spin_backoff backoff;
-  CHECK(backoff.is_due());
+  CHECK(backoff.is_due(0ns, 20us));
   for (unsigned pause = 1; pause <= 4 * backoff.most_left_out; pause = 2 * pause + 1) {
     backoff.was_in_vain();
     for (unsigned left_out = 0; left_out < std::min(pause, backoff.most_left_out); ++left_out) {
-      CHECK_FALSE(backoff.is_due());
+      CHECK_FALSE(backoff.is_due(0ns, 20us));
     }
-    CHECK(backoff.is_due());
+    CHECK(backoff.is_due(0ns, 20us));
   }
   backoff.has_helped();
-  CHECK(backoff.is_due());
+  CHECK(backoff.is_due(0ns, 20us));
   backoff.was_in_vain();
-  CHECK_FALSE(backoff.is_due());
-  CHECK(backoff.is_due());
+  CHECK_FALSE(backoff.is_due(0ns, 20us));
+  CHECK(backoff.is_due(0ns, 20us));
+}
+
+TEST_CASE("there is no look after a call that took longer than a look would") {
+  rm::detail::spin_backoff backoff;
+  CHECK(backoff.is_due(20us, 20us));
+  CHECK_FALSE(backoff.is_due(21us, 20us));
+  backoff.was_in_vain();
+  CHECK_FALSE(backoff.is_due(21us, 20us));  // and that is none of those that are left out
+  CHECK_FALSE(backoff.is_due(1us, 20us));
+  CHECK(backoff.is_due(1us, 20us));
 }
