@@ -20,7 +20,7 @@ class [[nodiscard]] shield_awaiter : private timer {
 
   shield_awaiter(duration budget, Inner&& inner) : timer(&fire), budget_(budget), inner_(std::move(inner)) {}
   shield_awaiter(shield_awaiter&& other)
-      : timer(std::move(other)), budget_(other.budget_), inner_(std::move(other.inner_)) {}
+      : timer(static_cast<timer&&>(other)), budget_(other.budget_), inner_(std::move(other.inner_)) {}
   ~shield_awaiter() { disarm(); }
 
   bool await_ready() { return inner_.await_ready(); }

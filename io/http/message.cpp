@@ -19,7 +19,7 @@ void check_field(std::string_view name, std::string_view value) {
     throw std::invalid_argument("http: not a field name: \"" + std::string(name) + '"');
   }
   const char* const end = value.data() + value.size();
-  if (detail::behind_leading_value(value.data(), end) != end) {
+  if (detail::behind_leading_value(end - value.size(), end) != end) {
     throw std::invalid_argument("http: the value of the field " + std::string(name) + " has a control character");
   }
 }
